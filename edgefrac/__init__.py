@@ -1,0 +1,41 @@
+"""EdgeFrac: fracture classifiers for radiographs, from training to a phone, with proof that nothing was lost.
+
+The public verbs are imported on first use, so ``import edgefrac`` loads neither torch nor a runtime::
+
+    session = edgefrac.load("model.tflite")
+    edgefrac.predict(session, "wrist.png")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_VERBS = {
+    "load": ("edgefrac.prediction", "load"),
+    "predict": ("edgefrac.prediction", "predict_file"),
+    "evaluate": ("edgefrac.evaluation", "evaluate"),
+    "export": ("edgefrac.pipeline", "export_bundle"),
+    "verify": ("edgefrac.pipeline", "verify_bundle"),
+}
+__all__ = ["__version__", "evaluate", "export", "load", "predict", "verify"]
+
+if TYPE_CHECKING:
+    from edgefrac.evaluation import evaluate as evaluate
+    from edgefrac.pipeline import export_bundle as export
+    from edgefrac.pipeline import verify_bundle as verify
+    from edgefrac.prediction import load as load
+    from edgefrac.prediction import predict_file as predict
+
+
+def __getattr__(name: str) -> object:
+    if name not in _VERBS:
+        raise AttributeError(f"module 'edgefrac' has no attribute {name!r}")
+    module, attribute = _VERBS[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

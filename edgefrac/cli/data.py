@@ -1,0 +1,58 @@
+"""``edgefrac data``: splits that do not leak, and phantoms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgefrac.cli.options import AsJson
+from edgefrac.cli.output import note, results
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Split a data set without leaks; make phantoms.")
+
+
+@app.command("split")
+def split(
+    data: Annotated[str, typer.Argument(metavar="DIR", help="Labelled radiographs: a folder or .zip.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the split goes.")] = Path("split.json"),
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
+    seed: Annotated[int, typer.Option(help="Decides ties.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Deal a data set to folds that share no patient, no block of neighbouring ids and no near-duplicate."""
+    with results(as_json) as emit:
+        from edgefrac.datasets import find_duplicates, make_folds, open_dataset
+
+        dataset = open_dataset(data)
+        note(f"comparing {len(dataset)} radiographs for near-duplicates")
+        duplicates = find_duplicates(dataset)
+        made = make_folds(dataset, k=folds, seed=seed, duplicates=duplicates)
+        made.save(out)
+        sizes = [sum(fold == number for fold in made.fold_of.values()) for number in range(folds)]
+        document = {"split": str(out), "folds": sizes, "excluded": made.excluded, "findings": made.findings}
+        emit(document if as_json else _split_table(document))
+
+
+@app.command("phantom")
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of images.")] = 64,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make phantoms: synthetic radiographs with exact labels and masks. Not clinical images."""
+    with results(as_json) as emit:
+        from edgefrac.datasets.phantom import phantom_dataset, write_phantoms
+
+        dataset = phantom_dataset(count, seed)
+        write_phantoms(dataset, out)
+        document = {"out": str(out), "n": len(dataset), "positives": dataset.positives, "seed": seed}
+        emit(document if as_json else f"{len(dataset)} phantoms, {dataset.positives} fractured, in {out}")
+
+
+def _split_table(document: dict[str, Any]) -> str:
+    sizes = ", ".join(str(size) for size in document["folds"])
+    lines = [f"{document['split']}: folds of {sizes} radiographs; {len(document['excluded'])} excluded"]
+    return "\n".join([*lines, *(f"  {finding}" for finding in document["findings"])])

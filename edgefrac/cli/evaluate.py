@@ -1,0 +1,62 @@
+"""``edgefrac evaluate``: how good a model file is on labelled radiographs, with intervals and by slice."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from edgefrac.cli.options import AsJson, Model
+from edgefrac.cli.output import note, results, track
+
+
+def evaluate(
+    data: Annotated[str, typer.Option(metavar="DIR", help="Labelled radiographs: FracAtlas, or a folder of classes.")],
+    model: Model = None,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Count radiographs that the model was trained on too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on labelled radiographs, by slice."""
+    with results(as_json) as emit:
+        from edgefrac.datasets import open_dataset
+        from edgefrac.evaluation import evaluate as run
+        from edgefrac.prediction import load
+
+        report = run(load(model), open_dataset(data), include_seen=include_seen, track=track)
+        emit(report if as_json else _table(report))
+    for problem in report["unreadable"]:
+        note(f"unreadable: {problem}")
+    if report["unreadable"]:
+        raise typer.Exit(2)
+
+
+def _table(report: dict[str, Any]) -> str:
+    lines = [
+        f"{report['n']} radiographs, {report['positives']} fractured;"
+        f" {report['left_out_seen_in_training']} left out because the model was trained on them",
+        *_figures(report),
+        f"calibration error (ECE)  {report['ece']:.3f}",
+    ]
+    if "pointing_game" in report:
+        game = report["pointing_game"]
+        lines.append(
+            f"evidence peak in a fracture box  {_with_interval(game, 'inside')} of {game['n']};"
+            f" in it or within {game['tolerance']:.0%} of the longer side  {_with_interval(game, 'near')}"
+        )
+    for name, part in report["slices"].items():
+        lines.append(f"{name}  n={part['n']} positives={part['positives']}")
+        lines.extend(f"  {line}" for line in _figures(part))
+    return "\n".join(lines)
+
+
+def _figures(figures: dict[str, Any]) -> list[str]:
+    return [f"{name:<12} {_with_interval(figures, name)}" for name in ("auroc", "sensitivity", "specificity")]
+
+
+def _with_interval(figures: dict[str, Any], name: str) -> str:
+    if figures[name] is None:
+        return "– (only one class)"
+    low, high = figures[f"{name}_ci"]
+    return f"{figures[name]:.3f} [{low:.3f}, {high:.3f}]"

@@ -1,0 +1,67 @@
+"""``edgefrac export``: a checkpoint in, gated files in a bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgefrac.cli.options import AsJson, Data
+from edgefrac.cli.output import note, results, track
+
+
+def export(
+    checkpoint: Annotated[
+        Path | None, typer.Argument(help="Checkpoint (.safetensors) [default: the bundled reference].")
+    ] = None,
+    target: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tflite",
+    precision: Annotated[
+        str | None, typer.Option(metavar="all|auto|fp32|fp16|int8", help="Which files [default: the recipe's].")
+    ] = None,
+    data: Data = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Radiographs to calibrate on, never the ones of --data.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the bundle goes.")] = Path("bundle"),
+    recipe: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Export recipe: a YAML file, or the name of a bundled one.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option("--model", metavar="MODULE:FACTORY", help="Function that builds your own network.")
+    ] = None,
+    keep_rejected: Annotated[
+        bool, typer.Option("--keep-rejected", help="Keep a file that fails its gate, as *.rejected.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export files shown to be equivalent, or say why not."""
+    with results(as_json) as emit:
+        from edgefrac.pipeline import ExportRequest, export_bundle
+        from edgefrac.recipes import find_recipe
+
+        request = ExportRequest(
+            checkpoint=checkpoint,
+            network=network,
+            targets=tuple(target.split(",")),
+            precision=precision,
+            data=data,
+            calibration=calibration,
+            out=out,
+            recipe=find_recipe("export", recipe) if recipe else None,
+            keep_rejected=keep_rejected,
+        )
+        result = export_bundle(request, note=note, track=track)
+        document = result.to_dict()
+        emit(document if as_json else _table(document))
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _table(document: dict[str, Any]) -> str:
+    lines = [f"bundle {document['bundle']} in {document['seconds']:.0f} s"]
+    for row in document["artefacts"]:
+        lines.append(
+            f"{row['verdict']:<10} {row['target']} {row['precision']}  {row['bytes'] / 1e6:.2f} MB  {row['path']}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""The ``edgefrac`` command: its subcommands, and how every failure leaves the process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from edgefrac.cli import data, doctor, evaluate, export, inspect, predict, train, verify
+from edgefrac.errors import EdgeFracError, MissingExtraError
+
+app = typer.Typer(
+    name="edgefrac",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
+app.add_typer(data.app, name="data")
+app.command("inspect")(inspect.inspect)
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from edgefrac import __version__
+
+        typer.echo(f"edgefrac {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; works in any place.")] = False,
+) -> None:
+    """Fracture classifiers for radiographs, from training to a phone, with proof.
+
+    Research software, not a medical device. Exit status: 0 done; 1 a gate did not pass;
+    2 wrong usage or unreadable input; 3 something optional is missing.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status; no traceback reaches the user without ``--debug``."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    try:
+        app(given, prog_name="edgefrac")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    except Exception as error:
+        if debug:
+            raise
+        return _report(given, _in_plain_words(error, given))
+    return 0
+
+
+def _in_plain_words(error: Exception, arguments: list[str]) -> EdgeFracError:
+    if isinstance(error, EdgeFracError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        from edgefrac.runtimes.devices import extras_with
+
+        module = (error.name or "").split(".")[0]
+        if extras := extras_with(module):
+            # several parts bring torch; the one named like the command is the one that it needs
+            return MissingExtraError(
+                f"this command (for its module {module})",
+                next((extra for extra in extras if extra in arguments), extras[0]),
+            )
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return EdgeFracError(f"internal error: {cause}", hint="run it again with --debug for the traceback, and report it")
+
+
+def _report(arguments: list[str], error: EdgeFracError) -> int:
+    """Say what went wrong, on standard error; with ``--json``, standard output is a JSON document all the same."""
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    if "--json" in arguments:
+        print(json.dumps({"error": error.message, "hint": error.hint}))
+    return error.exit_status

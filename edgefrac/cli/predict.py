@@ -1,0 +1,55 @@
+"""``edgefrac predict``: radiographs in, probabilities and where to look out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgefrac.cli.options import AsJson, Model, parse_window
+from edgefrac.cli.output import note, results
+
+if TYPE_CHECKING:
+    from edgefrac.prediction import FilePrediction
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG or DICOM.")],
+    model: Model = None,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the evidence map over each radiograph there.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(metavar="CENTRE,WIDTH", help="DICOM window instead of the file's own.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict fractures, and where the evidence is."""
+    with results(as_json) as emit:
+        from edgefrac.prediction import OverlayFolder, load, predict_file
+
+        session = load(model)
+        overlays = OverlayFolder(overlay) if overlay else None
+        centre_width = parse_window(window)
+        rows = [predict_file(session, image, centre_width, overlays) for image in images]
+        emit(rows if as_json else _table(rows))
+    unreadable = [row for row in rows if "error" in row]
+    for row in unreadable:
+        note(f"error: {row['error']}")
+    if unreadable:
+        raise typer.Exit(2)
+
+
+def _table(rows: Sequence[FilePrediction]) -> str:
+    lines = []
+    for row in rows:
+        if "error" in row:
+            continue
+        peak = row["evidence_peak"]
+        where = f"  look at x={peak[0]:.0f} y={peak[1]:.0f}" if peak else ""
+        overlay = f"  {row['overlay']}" if "overlay" in row else ""
+        verdict = f"{row['label']} (p={row['probability']:.3f}, threshold {row['threshold']:.3f})"
+        lines.append(f"{row['file']}: {verdict}{where}{overlay}")
+    return "\n".join(lines)

@@ -1,0 +1,21 @@
+"""Sources of radiographs, splits and duplicates. Importing a source registers it; the most specific is asked first."""
+
+from edgefrac.datasets import phantom, fracatlas, folder  # isort: skip  # noqa: F401
+from edgefrac.datasets.duplicates import Duplicates, find_duplicates, load_duplicates
+from edgefrac.datasets.registry import open_dataset, source
+from edgefrac.datasets.sample import Box, Dataset, Sample
+from edgefrac.datasets.splits import Folds, load_folds, make_folds
+
+__all__ = [
+    "Box",
+    "Dataset",
+    "Duplicates",
+    "Folds",
+    "Sample",
+    "find_duplicates",
+    "load_duplicates",
+    "load_folds",
+    "make_folds",
+    "open_dataset",
+    "source",
+]

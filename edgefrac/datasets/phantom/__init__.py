@@ -1,0 +1,6 @@
+"""Phantoms: synthetic radiographs with exact labels and masks, never clinical."""
+
+from edgefrac.datasets.phantom.generate import phantom_image
+from edgefrac.datasets.phantom.source import PhantomReader, phantom_dataset, write_phantoms
+
+__all__ = ["PhantomReader", "phantom_dataset", "phantom_image", "write_phantoms"]

@@ -1,0 +1,118 @@
+"""What a data set is made of: samples that are read only when asked for."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from edgefrac.errors import ImageError
+from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.imaging.read import decode_radiograph, read_radiograph
+
+CLASSES = ("no fracture", "fracture")
+_LARGEST_MEMBER = 1 << 28  # bytes unpacked; more is a decompression bomb, not a radiograph
+
+Polygon = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-aligned rectangle in pixels of the raster as read (upright), from its top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Reader(Protocol):
+    """Something small and picklable that reads one radiograph."""
+
+    def read(self) -> Radiograph:
+        """Decode the image; raises ``ImageError``."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads an image file."""
+
+    path: Path
+
+    def read(self) -> Radiograph:
+        """Decode the file; raises ``ImageError``."""
+        return read_radiograph(self.path)
+
+
+@dataclass(frozen=True)
+class ZipReader:
+    """Reads one member of a zip without unpacking it to disk."""
+
+    zip_path: Path
+    member: str
+
+    def read(self) -> Radiograph:
+        """Decode the member; raises ``ImageError``."""
+        name = f"{self.zip_path}:{self.member}"
+        try:
+            archive = _open_zip(self.zip_path, os.getpid())
+            if archive.getinfo(self.member).file_size > _LARGEST_MEMBER:
+                raise ImageError(f"{name}: unpacks to more than {_LARGEST_MEMBER >> 20} MiB")
+            data = archive.read(self.member)
+        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ImageError(f"{name}: cannot be unpacked ({error})") from error
+        return decode_radiograph(data, name)
+
+
+@lru_cache(maxsize=4)
+def _open_zip(path: Path, _process: int) -> zipfile.ZipFile:
+    """One open archive per process: a file position shared after a fork would mix up the workers' reads."""
+    return zipfile.ZipFile(path)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled radiograph.
+
+    ``label`` indexes the data set's classes. ``group`` names what a split must not separate: the patient, or a block
+    of neighbouring image ids where patients are unknown. Boxes and polygons are in pixels of the raster as read.
+    ``facets`` are facts to slice the figures by ("region": "hand", "hardware": "no").
+    """
+
+    id: str
+    label: int
+    reader: Reader
+    group: str
+    boxes: tuple[Box, ...] = ()
+    polygons: tuple[Polygon, ...] = ()
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self) -> Radiograph:
+        """Decode the image; raises ``ImageError``."""
+        return self.reader.read()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples with their licence, and what was found wrong on opening (each finding states the rule applied)."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    classes: tuple[str, ...] = CLASSES
+    licence: str = "unknown"
+    attribution: str = ""
+    findings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def positives(self) -> int:
+        """Number of samples labelled as fractured."""
+        return sum(sample.label for sample in self.samples)

@@ -1,0 +1,129 @@
+"""k folds of whole groups, so that no patient (or block of neighbouring ids, or duplicate) is in two of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgefrac.datasets.duplicates import Duplicates
+from edgefrac.datasets.files import write_atomically
+from edgefrac.datasets.sample import Dataset, Sample
+from edgefrac.errors import DatasetError
+
+
+class Folds(BaseModel):
+    """Which fold each sample belongs to (``edgefrac.split/1``).
+
+    ``fold_of`` maps sample id -> 0 … k-1. ``excluded`` samples (unreadable, or pixel-identical to one of the other
+    label) are in no fold. ``sha256`` holds the raster hashes (``Radiograph.sha256``) if duplicates were looked for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_id: Literal["edgefrac.split/1"] = Field(default="edgefrac.split/1", alias="schema")
+    dataset: str
+    k: int = Field(ge=2)
+    seed: int
+    fold_of: dict[str, int]
+    excluded: tuple[str, ...] = ()
+    sha256: dict[str, str] = {}
+    findings: tuple[str, ...] = ()
+
+    def split(self, dataset: Dataset, fold: int) -> tuple[list[Sample], list[Sample]]:
+        """(training, validation) samples with ``fold`` held out; raises ``DatasetError`` for unknown samples."""
+        inside = [s for s in dataset.samples if s.id not in set(self.excluded)]
+        unknown = [s.id for s in inside if s.id not in self.fold_of]
+        if unknown:
+            raise DatasetError(
+                f"{dataset.name}: {len(unknown)} samples are in no fold of the split, for example {unknown[0]}",
+                hint="make the split anew for this data",
+            )
+        training = [s for s in inside if self.fold_of[s.id] != fold]
+        return training, [s for s in inside if self.fold_of[s.id] == fold]
+
+    def save(self, path: Path) -> None:
+        """Write as JSON; raises ``OutputError``."""
+        write_atomically(path, self.model_dump_json(by_alias=True, indent=1).encode())
+
+
+def make_folds(dataset: Dataset, *, k: int = 5, seed: int = 0, duplicates: Duplicates | None = None) -> Folds:
+    """Deal whole groups to ``k`` folds of like size and like number of positives; deterministic.
+
+    Groups linked by a duplicate are merged. ``duplicates=None`` skips that (and any decoding), which a finding says.
+    Raises ``DatasetError`` if there are fewer groups than folds, or a fold would hold one class only.
+    """
+    dropped = set(duplicates.excluded) if duplicates else set()
+    samples = [s for s in dataset.samples if s.id not in dropped]
+    groups = _merged_groups(samples, duplicates)
+    if len(groups) < k:
+        raise DatasetError(
+            f"{dataset.name}: {len(groups)} independent groups of samples cannot fill {k} folds",
+            hint="use fewer folds or more patients",
+        )
+    folds = _deal(groups, k, seed)
+    if any(len({s.label for s in fold}) < len(dataset.classes) for fold in folds):
+        raise DatasetError(f"{dataset.name}: some of the {k} folds would hold one class only", hint="use fewer folds")
+    skipped = () if duplicates else ("near-duplicates were not looked for, so some may be in two folds",)
+    return Folds(
+        dataset=dataset.name,
+        k=k,
+        seed=seed,
+        fold_of={s.id: number for number, fold in enumerate(folds) for s in fold},
+        excluded=tuple(sorted(dropped)),
+        sha256=duplicates.sha256 if duplicates else {},
+        findings=(*dataset.findings, *(duplicates.findings if duplicates else skipped)),
+    )
+
+
+def load_folds(path: Path) -> Folds:
+    """Read and validate a stored split; raises ``DatasetError``."""
+    try:
+        folds = Folds.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise DatasetError(f"{path}: not a split ({where}: {first['msg']})") from error
+    if wrong := [sample for sample, fold in folds.fold_of.items() if not 0 <= fold < folds.k]:
+        raise DatasetError(f"{path}: {wrong[0]} is in fold {folds.fold_of[wrong[0]]}, but there are {folds.k}")
+    return folds
+
+
+def _merged_groups(samples: list[Sample], duplicates: Duplicates | None) -> list[list[Sample]]:
+    """Union-find over groups: a duplicate pair joins the groups of its two images."""
+    parent = {s.group: s.group for s in samples}
+
+    def root(group: str) -> str:
+        while parent[group] != group:
+            parent[group] = group = parent[parent[group]]
+        return group
+
+    group_of = {s.id: s.group for s in samples}
+    for a, b in duplicates.pairs if duplicates else ():
+        if a in group_of and b in group_of:
+            first, second = sorted((root(group_of[a]), root(group_of[b])))
+            parent[second] = first
+    merged: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        merged[root(sample.group)].append(sample)
+    return [merged[group] for group in sorted(merged)]
+
+
+def _deal(groups: list[list[Sample]], k: int, seed: int) -> list[list[Sample]]:
+    """Greedy: the groups with most positives first (ties shuffled), each to the fold that lacks most."""
+    order = np.random.default_rng(seed).permutation(len(groups))
+    positives = [Counter(s.label for s in group)[1] for group in groups]
+    shares = sum(positives) / k or 1.0, sum(map(len, groups)) / k
+    folds: list[list[Sample]] = [[] for _ in range(k)]
+    filled = np.zeros((k, 2))
+    for i in sorted(order.tolist(), key=lambda i: -positives[i]):
+        added = np.array([positives[i] / shares[0], len(groups[i]) / shares[1]])
+        target = int(np.argmin(((filled + added) ** 2 - filled**2).sum(axis=1)))
+        folds[target].extend(groups[i])
+        filled[target] += added
+    return folds

@@ -1,0 +1,85 @@
+"""Every way EdgeFrac fails.
+
+    EdgeFracError                 exit status 2 unless said otherwise
+    ├── UsageError                a wrong option or combination of options
+    ├── ImageError                an image that cannot be read as a radiograph
+    ├── DatasetError              a data folder, zip or label file that cannot be used
+    ├── RecipeError               a recipe with a wrong key or an impossible value
+    ├── CheckpointError           weights that are corrupt, a pickle, or for another architecture
+    ├── ModelFileError            an exported file that is cut short, foreign or without contract
+    ├── BundleError               a bundle with a missing, changed or unexpected file
+    ├── OutputError               a folder that cannot be written, a full disk
+    ├── ConversionError           a network that a target cannot express
+    ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
+    └── MissingExtraError         exit status 3: an optional dependency is not installed
+
+A message names the file and the cause in one line; ``hint`` holds the next step.
+"""
+
+from __future__ import annotations
+
+
+class EdgeFracError(Exception):
+    """Base of all errors raised on purpose; ``hint`` is the next thing to try."""
+
+    exit_status = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(EdgeFracError):
+    """A wrong option or combination of options."""
+
+
+class ImageError(EdgeFracError):
+    """An image that cannot be read as a radiograph."""
+
+
+class DatasetError(EdgeFracError):
+    """A data folder, zip or label file that cannot be used."""
+
+
+class RecipeError(EdgeFracError):
+    """A recipe with a wrong key or an impossible value."""
+
+
+class CheckpointError(EdgeFracError):
+    """Weights that are corrupt, a pickle, or for another architecture."""
+
+
+class ModelFileError(EdgeFracError):
+    """An exported file that is cut short, foreign or without contract."""
+
+
+class BundleError(EdgeFracError):
+    """A bundle with a missing, changed or unexpected file."""
+
+
+class OutputError(EdgeFracError):
+    """A folder that cannot be written, or a full disk."""
+
+
+class ConversionError(EdgeFracError):
+    """A network that a target cannot express."""
+
+
+class GateError(EdgeFracError):
+    """An artefact that failed its gate, or about which too little is known."""
+
+    exit_status = 1
+
+
+class MissingExtraError(EdgeFracError):
+    """An optional dependency that is not installed."""
+
+    exit_status = 3
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs an optional part of EdgeFrac that is not installed",
+            hint=f"pip install 'edgefrac[{extra}]'",
+        )
+        self.extra = extra

@@ -1,0 +1,198 @@
+"""Evaluate: models and labelled radiographs in, figures with 95 % intervals out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.datasets.sample import Box, Dataset, Sample
+from edgefrac.errors import DatasetError, ImageError, UsageError
+from edgefrac.imaging.evidence import evidence_peak
+from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.runtimes.session import Session
+from edgefrac.verification.figures import Figures, figures
+from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
+from edgefrac.verification.statistics import Estimate, clustered_proportion
+
+Track = Callable[[Sequence[Sample], str], Iterable[Sample]]
+_SEEN_DIGITS = 12  # hex digits of a raster hash that TrainingData.seen_hashes keeps
+
+
+@dataclass(frozen=True)
+class Case:
+    """One labelled radiograph that was read: all that the figures need, without its pixels."""
+
+    id: str
+    label: int
+    group: str
+    boxes: tuple[Box, ...]
+    facets: dict[str, str]
+    raster_sha256: str
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model said: ``probability`` float32 [N, K]; ``evidence`` float32 [N, h, w, K] or None."""
+
+    probability: NDArray[np.float32]
+    evidence: NDArray[np.float32] | None
+
+
+@dataclass
+class Collection:
+    """The cases that were read, and each model's answers to all of them, in the same order."""
+
+    cases: list[Case] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+    @property
+    def data_sha256(self) -> str:
+        """Identity of what was measured on: hex SHA-256 over the rasters with their labels, in any order."""
+        lines = sorted(f"{case.raster_sha256} {case.label}" for case in self.cases)
+        return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
+
+
+def collect(
+    sessions: Sequence[Session],
+    samples: Sequence[Sample],
+    *,
+    leave_out: frozenset[str] = frozenset(),
+    track: Track = lambda samples, _: samples,
+) -> Collection:
+    """Read every radiograph once and show it to every model.
+
+    ``leave_out`` holds prefixes of raster hashes (``TrainingData.seen_hashes``); those radiographs are counted only.
+    Unreadable images are listed by their error. Raises ``UsageError`` where the models disagree about their input size.
+    """
+    sizes = {session.contract.input.size for session in sessions}
+    if len(sizes) != 1:
+        raise UsageError(f"models of different input sizes cannot be compared: {sorted(sizes)}")
+    size = sizes.pop()
+    result = Collection()
+    probability: list[list[NDArray[np.float32]]] = [[] for _ in sessions]
+    evidence: list[list[NDArray[np.float32]]] = [[] for _ in sessions]
+    for sample in track(samples, "radiographs"):
+        try:
+            radiograph = sample.read()
+        except ImageError as error:
+            result.unreadable.append(error.message)
+            continue
+        digest = radiograph.sha256
+        if digest[:_SEEN_DIGITS] in leave_out:
+            result.left_out += 1
+            continue
+        placement = Placement(radiograph.height, radiograph.width, size)
+        facets = dict(sample.facets)
+        result.cases.append(Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement))
+        network_input = preprocess(radiograph.pixels, size)
+        for session, probabilities, maps in zip(sessions, probability, evidence, strict=True):
+            prediction = session.predict(network_input)
+            probabilities.append(prediction.probability)
+            if prediction.evidence is not None:
+                maps.append(prediction.evidence)
+    if result.cases:
+        result.answers = [
+            Answers(np.stack(probabilities), np.stack(maps) if maps else None)
+            for probabilities, maps in zip(probability, evidence, strict=True)
+        ]
+    return result
+
+
+def evaluate(
+    session: Session,
+    dataset: Dataset,
+    *,
+    include_seen: bool = False,
+    track: Track = lambda samples, _: samples,
+) -> dict[str, Any]:
+    """The document of ``edgefrac evaluate --json``: figures of the model's fracture task at its frozen threshold.
+
+    Radiographs of the model's own training split are left out unless ``include_seen``. Every ``_ci`` is a 95 %
+    interval that respects groups (``verification.figures``); a figure that the data cannot define is None.
+    Raises ``DatasetError`` where nothing is left to evaluate on, or only one class is.
+    """
+    contract = session.contract
+    task = contract.task()
+    seen = frozenset[str]() if include_seen else contract.training_data.seen_hashes()
+    collection = collect([session], dataset.samples, leave_out=seen, track=track)
+    _require_both_classes(dataset.name, collection)
+    answers = collection.answers[0]
+    probability = answers.probability[:, task.first_channel]
+    overall = _figures(collection.cases, probability, task.threshold)
+    report = {
+        **_document(overall),
+        "ece": overall.ece.value,
+        "threshold": task.threshold,
+        "slices": _slices(collection.cases, probability, task.threshold),
+        "unreadable": collection.unreadable,
+        "left_out_seen_in_training": collection.left_out,
+        "data_sha256": collection.data_sha256,
+        "model_sha256": hashlib.sha256(session.path.read_bytes()).hexdigest(),
+    }
+    if answers.evidence is not None and any(case.boxes for case in collection.cases):
+        report["pointing_game"] = _pointing_game(collection.cases, answers.evidence[:, :, :, task.first_channel])
+    return report
+
+
+def _require_both_classes(name: str, collection: Collection) -> None:
+    labels = {case.label for case in collection.cases}
+    if len(labels) == 2:
+        return
+    what = "only one class" if labels else "no radiograph"
+    rest = f"{collection.left_out} seen in training, {len(collection.unreadable)} unreadable"
+    hint = "--include-seen counts what the model was trained on too" if collection.left_out else ""
+    raise DatasetError(f"{name}: {what} to evaluate on ({len(collection.cases)} used, {rest})", hint=hint)
+
+
+def _figures(cases: Sequence[Case], probability: NDArray[np.float32], threshold: float) -> Figures:
+    return figures([case.label for case in cases], probability, [case.group for case in cases], threshold)
+
+
+def _document(part: Figures) -> dict[str, Any]:
+    return {
+        "n": part.n,
+        "positives": part.positives,
+        **_entry("auroc", part.auroc),
+        **_entry("sensitivity", part.sensitivity),
+        **_entry("specificity", part.specificity),
+    }
+
+
+def _entry(name: str, estimate: Estimate) -> dict[str, Any]:
+    return {name: estimate.value, f"{name}_ci": estimate.interval}
+
+
+def _slices(cases: Sequence[Case], probability: NDArray[np.float32], threshold: float) -> dict[str, Any]:
+    """Figures by facet: "region=hand" holds the cases that have this facet with this value."""
+    result = {}
+    for facet, value in sorted({pair for case in cases for pair in case.facets.items()}):
+        chosen = [index for index, case in enumerate(cases) if case.facets.get(facet) == value]
+        part = _figures([cases[index] for index in chosen], probability[chosen], threshold)
+        result[f"{facet}={value}"] = _document(part)
+    return result
+
+
+def _pointing_game(cases: Sequence[Case], evidence: NDArray[np.float32]) -> dict[str, Any]:
+    """Share of the images with fracture boxes whose evidence peak hits one; ``evidence`` is [N, h, w]."""
+    chosen = [index for index, case in enumerate(cases) if case.boxes]
+    boxed = [cases[index] for index in chosen]
+    peaks = [evidence_peak(evidence[index], cases[index].placement) for index in chosen]
+    boxes = [[(box.x, box.y, box.x + box.width, box.y + box.height) for box in case.boxes] for case in boxed]
+    sizes = [(case.placement.height, case.placement.width) for case in boxed]
+    groups = [case.group for case in boxed]
+    inside = pointing_hits(peaks, boxes, sizes)
+    near = pointing_hits(peaks, boxes, sizes, POINTING_TOLERANCE)
+    return {
+        "n": len(boxed),
+        **_entry("inside", clustered_proportion(inside, groups)),
+        **_entry("near", clustered_proportion(near, groups)),
+        "tolerance": POINTING_TOLERANCE,
+    }

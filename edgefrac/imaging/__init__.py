@@ -1,0 +1,1 @@
+"""File -> radiograph -> network input, and the evidence map back onto the radiograph."""

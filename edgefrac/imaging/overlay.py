@@ -1,0 +1,173 @@
+"""The evidence map drawn over the radiograph, for screen, for grey printers and for the colour-blind.
+
+The scale is fixed, never stretched to the image: colour and opacity follow the calibrated log-odds that a place adds,
+(evidence + bias) / temperature, per 1 % of the network input's area. Those shares add up to the log-odds of the
+probability in the caption, however fine the map is, so a radiograph that adds up to "no" stays quiet.
+Opacity, contour lines and a marker at the peak say the same thing, so that nothing depends on seeing colour.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.contract import NOT_A_MEDICAL_DEVICE
+from edgefrac.errors import OutputError
+from edgefrac.imaging.evidence import evidence_peak, to_raster
+from edgefrac.imaging.preprocess import Placement
+from edgefrac.imaging.radiograph import Radiograph
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+FULL_SCALE = 1.0
+"""Log-odds per 1 % of the input's area at which colour and opacity are full."""
+CONTOURS = (0.25, 0.75)
+"""Where contour lines run, in log-odds per 1 % of the input's area: the first dashed, the second solid."""
+
+_OPACITY = 0.5
+_LONGER_SIDE = 960
+_MIN_WIDTH = 700
+_STRIP = 118
+_MARGIN = 16
+_DASH = 8
+# dark violet to pale yellow: luminance rises evenly, and no step rests on telling red from green
+_RAMP = np.array([[66, 10, 104], [120, 28, 109], [187, 55, 84], [237, 105, 37], [251, 180, 26], [252, 255, 164]])
+
+
+def draw_overlay(
+    radiograph: Radiograph,
+    evidence: NDArray[np.float32],
+    placement: Placement,
+    *,
+    probability: float,
+    threshold: float,
+    label: str,
+    bias: float,
+    temperature: float,
+) -> Image:
+    """Draw ``evidence`` [h, w] (log-odds; mean + ``bias`` = logit) over the radiograph, with a caption below: RGB.
+
+    The picture is the whole radiograph at 960 px on its longer side; ``label`` is the verdict's name.
+    """
+    from PIL import Image, ImageDraw
+
+    scale = _LONGER_SIDE / max(radiograph.height, radiograph.width)
+    height, width = max(1, round(radiograph.height * scale)), max(1, round(radiograph.width * scale))
+    picture = Image.fromarray(radiograph.pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3)
+    added = ((evidence + bias) / (100 * temperature)).astype(np.float32)
+    shares = to_raster(added, placement, (height, width))
+    painted = _heat(np.asarray(picture), shares)
+    for level, dashed in zip(CONTOURS, (True, False), strict=True):
+        _contour(painted, shares >= level, dashed=dashed)
+
+    canvas = Image.new("RGB", (max(width, _MIN_WIDTH), height + _STRIP))
+    left = (canvas.width - width) // 2
+    canvas.paste(Image.fromarray(painted), (left, 0))
+    draw = ImageDraw.Draw(canvas)
+    x, y = evidence_peak(evidence, placement)
+    if probability >= threshold or shares.max() >= CONTOURS[0]:
+        _mark(draw, left + x * width / placement.width, y * height / placement.height)
+    _caption(draw, height, label, probability, threshold)
+    _legend(canvas, draw, _MARGIN, height + 48)
+    return canvas
+
+
+def save_overlay(image: Image, path: Path) -> None:
+    """Write a PNG whole or not at all; raises ``OutputError``."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            image.save(file, "PNG")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _heat(grey: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Blend the ramp over a grey picture [H, W] by ``shares`` [H, W] of evidence: uint8 [H, W, 3]."""
+    strength = np.clip(shares / FULL_SCALE, 0, 1)
+    stops = np.linspace(0, 1, len(_RAMP))
+    colour = np.stack([np.interp(strength, stops, _RAMP[:, channel]) for channel in range(3)], axis=-1)
+    opacity = _OPACITY * strength[..., None]
+    blended: NDArray[np.uint8] = np.rint(grey[..., None] * (1 - opacity) + colour * opacity).astype(np.uint8)
+    return blended
+
+
+def _contour(painted: NDArray[np.uint8], inside: NDArray[np.bool_], *, dashed: bool) -> None:
+    """Draw the edge of ``inside`` [H, W] into ``painted``: a white line between two black ones, seen on any grey."""
+    white = _grown(inside, 1) & ~_shrunk(inside, 1)
+    black = _grown(inside, 2) & ~_shrunk(inside, 2)
+    if dashed:
+        rows, columns = np.indices(inside.shape) // _DASH
+        gaps = (rows + columns) % 2 == 1
+        white, black = white & ~gaps, black & ~gaps
+    painted[black] = 0
+    painted[white] = 255
+
+
+def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    from PIL import Image, ImageFilter
+
+    return np.asarray(Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * pixels + 1))) > 0
+
+
+def _shrunk(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    return ~_grown(~mask, pixels)
+
+
+def _mark(draw: ImageDraw, x: float, y: float, radius: float = 13) -> None:
+    """A ring with four arms that leaves the spot itself free, white on black."""
+    for colour, width in (("black", 7), ("white", 3)):
+        grown = (width - 3) / 2
+        box = (x - radius - grown, y - radius - grown, x + radius + grown, y + radius + grown)
+        draw.ellipse(box, outline=colour, width=width)
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            near, far = radius - grown, radius + 9 + grown
+            draw.line((x + dx * near, y + dy * near, x + dx * far, y + dy * far), fill=colour, width=width)
+
+
+def _caption(draw: ImageDraw, top: int, label: str, probability: float, threshold: float) -> None:
+    relation = "at or above" if probability >= threshold else "below"
+    draw.text((_MARGIN, top + 10), f"{label}: probability {probability:.3f}", fill="white", font=_font(24))
+    draw.text((_MARGIN + 380, top + 16), f"{relation} the threshold {threshold:.3f}", fill="white", font=_font(18))
+    draw.text((_MARGIN, top + 94), NOT_A_MEDICAL_DEVICE, fill=(200, 200, 200), font=_font(14))
+
+
+def _legend(canvas: Image, draw: ImageDraw, left: int, top: int) -> None:
+    """The scale as it looks over mid-grey, its contour lines, and the marker's meaning."""
+    from PIL import Image
+
+    width, height = 240, 16
+    shares = np.broadcast_to(np.linspace(0, FULL_SCALE, width, dtype=np.float32), (height, width))
+    painted = _heat(np.full((height, width), 110, np.uint8), shares)
+    for level, dashed in zip(CONTOURS, (True, False), strict=True):
+        column = round(level / FULL_SCALE * (width - 1))
+        for row in range(height):
+            if not dashed or row // 4 % 2 == 0:
+                painted[row, column - 2 : column + 3] = 0
+                painted[row, column - 1 : column + 2] = 255
+    canvas.paste(Image.fromarray(painted), (left, top))
+    for level in (0, *CONTOURS, FULL_SCALE):
+        suffix = "+" if level == FULL_SCALE else ""
+        position = left + level / FULL_SCALE * width
+        draw.text((position, top + height + 3), f"{level:g}{suffix}", fill="white", font=_font(13), anchor="ma")
+    draw.text((left + width + 16, top - 1), "log-odds added per 1 % of the image", fill="white", font=_font(15))
+    _mark(draw, left + width + 320, top + 8, radius=7)
+    draw.text((left + width + 345, top - 1), "peak", fill="white", font=_font(15))
+
+
+def _font(size: int) -> FreeTypeFont | ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)

@@ -1,0 +1,41 @@
+"""The radiograph: one image as read, as an 8-bit grey raster plus facts, never patient data."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """One image as read.
+
+    ``pixels`` is uint8 [H, W], bright = dense. ``notes`` says what the reader had to do or accept
+    ("truncated JPEG", "MONOCHROME1 inverted"); ``spacing_mm`` is (row, column) if the file says it.
+    """
+
+    pixels: NDArray[np.uint8]
+    source_format: str
+    modality: str | None = None
+    spacing_mm: tuple[float, float] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def height(self) -> int:
+        """Rows of the raster."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns of the raster."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of the raster with its shape: the identity of the image across encodings."""
+        digest = hashlib.sha256(f"{self.height}x{self.width}:".encode("ascii"))
+        digest.update(np.ascontiguousarray(self.pixels).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""Inspect: what a model file, checkpoint or bundle says about itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from edgefrac.bundle import CERTIFICATE, check, open_bundle
+from edgefrac.errors import BundleError
+from edgefrac.prediction import is_bundle
+from edgefrac.runtimes.session import ModelKind, model_kind
+
+
+def inspect_model(path: Path) -> dict[str, Any]:
+    """The document of ``edgefrac inspect --json``; nothing is run, and a checkpoint's weights are not loaded.
+
+    A TFLite file shows its contract, operators and placement, a checkpoint its header, a bundle its files, its
+    certificate and whatever is missing or changed. Raises ``ModelFileError``, ``CheckpointError`` or ``BundleError``.
+    """
+    if is_bundle(path):
+        return _inspect_bundle(path)
+    kind = model_kind(path)
+    content = path.read_bytes()
+    facts = {
+        "file": str(path),
+        "kind": kind.value,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    if kind is ModelKind.TFLITE:
+        from edgefrac.targets.tflite import placement
+        from edgefrac.targets.tflite_metadata import read_contract
+
+        contract = read_contract(path).model_dump(by_alias=True, mode="json")
+        return {**facts, "contract": contract, "placement": placement(path)}
+    from edgefrac.models.checkpoint import read_info
+
+    return {**facts, "checkpoint": read_info(path).model_dump(by_alias=True, mode="json")}
+
+
+def _inspect_bundle(path: Path) -> dict[str, Any]:
+    bundle = open_bundle(path)
+    return {
+        "file": str(path),
+        "kind": "bundle",
+        "name": bundle.manifest.name,
+        "problems": check(bundle),
+        "files": [entry.model_dump() for entry in bundle.manifest.files],
+        "contracts": {
+            name: contract.model_dump(by_alias=True, mode="json") for name, contract in bundle.contracts().items()
+        },
+        "certificate": _certificate(path, bundle.read(CERTIFICATE)),
+    }
+
+
+def _certificate(path: Path, text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BundleError(f"{path}: {CERTIFICATE} is not JSON ({error})") from None

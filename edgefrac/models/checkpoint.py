@@ -1,0 +1,136 @@
+"""Checkpoints: safetensors weights whose header carries everything an export needs.
+
+The header holds one JSON document (``edgefrac.checkpoint/1``): architecture, input size, tasks with temperature and
+threshold, training data, validation figures, and the plan's activation ranges. Weights may be stored as float16 (a
+bundled checkpoint must be small); the network is then *defined* by the rounded weights. A torch pickle is never opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from edgefrac.contract import TrainingData
+from edgefrac.errors import CheckpointError, OutputError
+from edgefrac.models.network import FractureNet, TaskSpec
+
+SCHEMA = "edgefrac.checkpoint/1"
+_KEY = "edgefrac"
+
+
+class TaskState(BaseModel):
+    """A task with what validation chose for it: temperature, threshold and the rule that chose it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    kind: Literal["binary", "multilabel"]
+    classes: tuple[str, ...]
+    temperature: float
+    threshold: float
+    threshold_rule: str
+
+
+class CheckpointInfo(BaseModel):
+    """The JSON document in the header of a checkpoint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    format: Literal["edgefrac.checkpoint/1"] = SCHEMA
+    name: str
+    version: str
+    architecture: str
+    input_size: int
+    tasks: tuple[TaskState, ...]
+    training_data: TrainingData
+    ranges: dict[str, tuple[float, float]] = {}
+    ranges_source: str = ""
+    metrics: dict[str, Any] = {}
+    recipe: dict[str, Any] = {}
+
+
+def save_checkpoint(path: Path, network: FractureNet, info: CheckpointInfo, *, half: bool = False) -> None:
+    """Write weights and ``info`` atomically; raises OutputError where the folder cannot be written."""
+    dtype = torch.float16 if half else torch.float32
+    tensors = {
+        name: (value.to(dtype) if value.is_floating_point() else value).contiguous()
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, temporary, metadata={_KEY: info.model_dump_json()})
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot write the checkpoint ({error})", hint="choose another folder") from error
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Read only the header; raises CheckpointError naming the file and the cause."""
+    _refuse_foreign(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(_KEY)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: corrupt or cut-short safetensors file ({_first_line(error)})") from error
+    if header is None:
+        raise CheckpointError(
+            f"{path}: safetensors weights without EdgeFrac's header",
+            hint="export foreign networks with --model package.module:factory",
+        )
+    try:
+        return CheckpointInfo.model_validate(json.loads(header))
+    except (ValidationError, ValueError) as error:
+        raise CheckpointError(f"{path}: header is not {SCHEMA} ({_first_line(error)})") from error
+
+
+def load_checkpoint(path: Path) -> tuple[FractureNet, CheckpointInfo]:
+    """Read weights and header into a float32 network in eval mode; raises CheckpointError."""
+    info = read_info(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    network = FractureNet(info.architecture, tuple(TaskSpec(t.name, t.kind, t.classes) for t in info.tasks))
+    wanted = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
+    wrong = sorted(set(wanted) ^ set(tensors)) or [k for k in wanted if wanted[k].shape != tensors[k].shape]
+    if wrong:
+        raise CheckpointError(
+            f"{path}: weights do not fit architecture '{info.architecture}' ({len(wrong)} tensors, first: {wrong[0]})"
+        )
+    for name, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{path}: tensor {name} holds NaN or infinity")
+    network.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
+    return network.eval(), info
+
+
+def checkpoint_sha256(path: Path) -> str:
+    """Hex SHA-256 of the file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refuse_foreign(path: Path) -> None:
+    try:
+        head = path.open("rb").read(16)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not head:
+        raise CheckpointError(f"{path}: empty file")
+    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise CheckpointError(
+            f"{path}: a pickle or torch archive, which could run code; EdgeFrac never opens one",
+            hint="save the weights with safetensors.torch.save_file",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

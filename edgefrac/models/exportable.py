@@ -1,0 +1,69 @@
+"""A network in the form targets convert: calibrated probability and evidence map from one normalised image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from edgefrac.contract import Task
+from edgefrac.models.checkpoint import CheckpointInfo
+from edgefrac.models.network import FractureNet
+
+
+class ExportNet(nn.Module):
+    """float32 (1, 1, S, S), values (x - 128) / 128 -> probability (1, K) and evidence map (1, K, h, w).
+
+    Calibration is part of the graph: probability = sigmoid((mean(evidence) + bias) / temperature), per channel.
+    """
+
+    inverse_temperature: torch.Tensor
+    offset: torch.Tensor
+
+    def __init__(self, evidence: nn.Module, bias: torch.Tensor, temperature: torch.Tensor) -> None:
+        super().__init__()
+        self.evidence = evidence
+        self.register_buffer("inverse_temperature", (1.0 / temperature.double()).float())
+        self.register_buffer("offset", (bias.double() / temperature.double()).float())
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        evidence = self.evidence(image)
+        return torch.sigmoid(evidence.mean((2, 3)) * self.inverse_temperature + self.offset), evidence
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """What an export needs: the module, its geometry, and its tasks as the contract will state them.
+
+    ``has_evidence`` is False for a foreign network whose head gives no exact evidence map; ``module`` then returns the
+    probability alone, and ``evidence_statement`` says why.
+    """
+
+    module: nn.Module
+    size: int
+    map_size: tuple[int, int]
+    tasks: tuple[Task, ...]
+    has_evidence: bool = True
+    evidence_statement: str = "mean(evidence) + bias = logit"
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels K."""
+        return sum(task.channels for task in self.tasks)
+
+
+def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:
+    """The export form of a trained network with the calibration its checkpoint froze."""
+    tasks, first = [], 0
+    biases = network.head.bias.detach()
+    for state in info.tasks:
+        width = 1 if state.kind == "binary" else len(state.classes)
+        bias = tuple(float(b) for b in biases[first : first + width])
+        tasks.append(Task(**state.model_dump(), first_channel=first, bias=bias))
+        first += width
+    temperature = torch.tensor([task.temperature for task in tasks for _ in range(task.channels)])
+    evidence = nn.Sequential(network.features, network.head.conv)
+    side = -(-info.input_size // network.stride)
+    module = ExportNet(evidence, biases, temperature).eval()
+    return Exportable(module, info.input_size, (side, side), tuple(tasks))

@@ -1,0 +1,50 @@
+"""The network: backbone, evidence-map head, and the tasks its channels answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from edgefrac.models.head import EvidenceHead
+from edgefrac.models.registry import create
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One question before calibration: ``binary`` (one channel) or ``multilabel`` (one channel per class)."""
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels."""
+        return 1 if self.kind == "binary" else len(self.classes)
+
+
+FRACTURE = TaskSpec("fracture", "binary", ("no fracture", "fracture"))
+
+
+class FractureNet(nn.Module):
+    """float32 (B, 1, S, S), values (x - 128) / 128 -> logits (B, K) and evidence map (B, K, h, w)."""
+
+    def __init__(self, backbone: str, tasks: tuple[TaskSpec, ...] = (FRACTURE,), *, pretrained: bool = False) -> None:
+        super().__init__()
+        built = create(backbone, pretrained=pretrained)
+        self.architecture = backbone
+        self.tasks = tasks
+        self.stride = built.stride
+        self.features = built.features
+        self.head = EvidenceHead(built.channels, sum(task.channels for task in tasks))
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, evidence = self.head(self.features(image))
+        return logits, evidence
+
+
+def normalise(image: torch.Tensor) -> torch.Tensor:
+    """uint8 network input -> float32 in [-1, 1): (x - 128) / 128, exact in binary."""
+    return (image.float() - 128.0) / 128.0

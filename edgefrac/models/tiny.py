@@ -1,0 +1,33 @@
+"""A network of 20 thousand parameters for trying a recipe, and for tests: seconds instead of hours."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from edgefrac.models.registry import Backbone, backbone
+
+
+def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False),
+        nn.BatchNorm2d(inputs),
+        nn.ReLU6(),
+        nn.Conv2d(inputs, outputs, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU6(),
+    )
+
+
+@backbone("tiny")
+def tiny(pretrained: bool) -> Backbone:
+    """Depthwise-separable, stride 16, 64 channels; has no pretrained weights."""
+    del pretrained
+    stem = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6())
+    features = nn.Sequential(
+        *stem, _block(16, 32, 2), _block(32, 48, 2), _block(48, 64, 2), _block(64, 64, 1), _block(64, 64, 1)
+    )
+    for module in features.modules():
+        if isinstance(module, nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    return Backbone(features, channels=64, stride=16)

@@ -1,0 +1,152 @@
+"""Predict: a model and image files in, probabilities and where to look out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TypedDict
+
+from edgefrac.contract import Contract
+from edgefrac.errors import ImageError, OutputError, UsageError
+from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.runtimes.session import Prediction, Session, open_session
+
+_REFERENCE = Path(__file__).parent / "models" / "reference"
+# the int8 file answers without torch; the checkpoint it was exported from stands in where it is absent
+_REFERENCE_FILES = ("reference-int8.tflite", "reference.safetensors")
+
+
+class FilePrediction(TypedDict, total=False):
+    """One row of ``edgefrac predict --json``. A row with ``error`` has only that and ``file``.
+
+    ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map;
+    ``milliseconds`` spans reading, preprocessing and running, not the drawing of the ``overlay``.
+    """
+
+    file: str
+    error: str
+    probability: float
+    label: str
+    positive: bool
+    threshold: float
+    evidence_peak: list[float] | None
+    model: str
+    milliseconds: float
+    overlay: str
+
+
+def load(model: str | Path | None = None, threads: int = 1) -> Session:
+    """Open a model file, a bundle (folder or .zip) or, by default, the bundled reference model.
+
+    Raises ``ModelFileError`` or ``BundleError`` for what cannot be used.
+    """
+    if model is None:
+        return open_session(reference_model(), threads)
+    path = Path(model)
+    if is_bundle(path):
+        from edgefrac.bundle import open_bundle
+
+        return open_session(open_bundle(path).default_artefact(), threads)
+    return open_session(path, threads)
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path is to be opened as a bundle: a folder or a .zip."""
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def reference_model() -> Path:
+    """The model that EdgeFrac brings along: its int8 TFLite file, else its checkpoint."""
+    found = next((_REFERENCE / name for name in _REFERENCE_FILES if (_REFERENCE / name).is_file()), None)
+    if found is None:
+        raise UsageError("this installation has no bundled reference model", hint="name one with --model FILE")
+    return found
+
+
+class OverlayFolder:
+    """A folder that receives one overlay per image, under names that are unique within a run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder now, so that an impossible one is an ``OutputError`` before any image is read."""
+        self._folder = folder
+        self._taken: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot write overlays there ({error.strerror})") from None
+
+    def write(self, radiograph: Radiograph, prediction: Prediction, contract: Contract, source: Path) -> Path:
+        """Draw the evidence map of the first task over the radiograph. Raises ``OutputError``."""
+        from edgefrac.imaging.overlay import draw_overlay, save_overlay
+
+        task = contract.task()
+        channel = task.first_channel
+        if prediction.evidence is None:
+            raise UsageError(f"{contract.name}: the model has no evidence map to draw", hint="leave out --overlay")
+        probability = float(prediction.probability[channel])
+        image = draw_overlay(
+            radiograph,
+            prediction.evidence[:, :, channel],
+            Placement(radiograph.height, radiograph.width, contract.input.size),
+            probability=probability,
+            threshold=task.threshold,
+            label=task.classes[int(probability >= task.threshold)],
+            bias=task.bias[0],
+            temperature=task.temperature,
+        )
+        path = self._folder / self._unique_name(source)
+        save_overlay(image, path)
+        return path
+
+    def _unique_name(self, source: Path) -> str:
+        name, count = f"{source.stem}.overlay.png", 1
+        while name in self._taken:
+            count += 1
+            name = f"{source.stem}-{count}.overlay.png"
+        self._taken.add(name)
+        return name
+
+
+def predict_file(
+    session: Session,
+    path: str | Path,
+    window: tuple[float, float] | None = None,
+    overlays: OverlayFolder | None = None,
+) -> FilePrediction:
+    """Predict one image file; ``window`` is (centre, width) for DICOM.
+
+    Raises nothing that is the image's fault: an unreadable image gives a row with ``error``.
+    ``OutputError`` (an overlay that cannot be written) does stop the run, since it would stop every image.
+    """
+    from edgefrac.imaging.evidence import evidence_peak
+    from edgefrac.imaging.read import read_radiograph
+
+    contract = session.contract
+    task = contract.task()
+    started = time.perf_counter()
+    try:
+        radiograph = read_radiograph(Path(path), window=window)
+    except ImageError as error:
+        return {"file": str(path), "error": error.message}
+    prediction = session.predict(preprocess(radiograph.pixels, contract.input.size))
+    milliseconds = (time.perf_counter() - started) * 1000
+    probability = float(prediction.probability[task.first_channel])
+    positive = probability >= task.threshold
+    row: FilePrediction = {
+        "file": str(path),
+        "probability": probability,
+        "label": task.classes[int(positive)],
+        "positive": positive,
+        "threshold": task.threshold,
+        "evidence_peak": None,
+        "model": str(session.path),
+        "milliseconds": round(milliseconds, 2),
+    }
+    if prediction.evidence is not None:
+        placement = Placement(radiograph.height, radiograph.width, contract.input.size)
+        x, y = evidence_peak(prediction.evidence[:, :, task.first_channel], placement)
+        row["evidence_peak"] = [round(x, 1), round(y, 1)]
+    if overlays is not None:
+        row["overlay"] = str(overlays.write(radiograph, prediction, contract, Path(path)))
+    return row

@@ -1,0 +1,1 @@
+"""Runtimes: a model file in, probabilities and evidence maps out, behind one ``Session`` interface."""

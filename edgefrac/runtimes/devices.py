@@ -1,0 +1,132 @@
+"""What works here: targets and devices with their evidence level, and the optional parts that are installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgefrac.errors import EdgeFracError
+from edgefrac.runtimes.session import open_session
+
+EvidenceLevel = Literal["measured", "emulated", "predicted", "unavailable"]
+
+_REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
+_FOR_DEVELOPERS = {"all", "dev", "test"}
+_TFLITE_MODULES = ("torch", "litert_torch", "ai_edge_quantizer")
+_LATER_TARGETS = ("onnx", "openvino", "ethos-u", "qualcomm-htp", "executorch")
+
+
+@dataclass(frozen=True)
+class Availability:
+    """One target or device: what a figure obtained with it here is worth, and why."""
+
+    name: str
+    evidence_level: EvidenceLevel
+    reason: str
+    install: str = ""
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One optional part of EdgeFrac: installed distributions with their versions, and the missing ones."""
+
+    name: str
+    installed: dict[str, str]
+    missing: tuple[str, ...]
+
+    @property
+    def install(self) -> str:
+        """The command that completes it; empty if nothing is missing."""
+        return f"pip install 'edgefrac[{self.name}]'" if self.missing else ""
+
+
+def extras() -> list[Extra]:
+    """The optional parts, as the installed package's own metadata names them; empty in a bare source tree."""
+    try:
+        requirements = metadata.requires("edgefrac") or []
+    except metadata.PackageNotFoundError:
+        return []
+    wanted: dict[str, list[str]] = {}
+    for match in filter(None, map(_REQUIREMENT.match, requirements)):
+        if match["extra"] not in _FOR_DEVELOPERS:
+            wanted.setdefault(match["extra"], []).append(match["name"])
+    return [_extra(name, distributions) for name, distributions in sorted(wanted.items())]
+
+
+def extras_with(module: str) -> list[str]:
+    """Names of the optional parts that bring a module, for instance "torch"."""
+    return [
+        extra.name
+        for extra in extras()
+        if module in {name.replace("-", "_").lower() for name in (*extra.installed, *extra.missing)}
+    ]
+
+
+def _extra(name: str, distributions: list[str]) -> Extra:
+    versions = {distribution: _version(distribution) for distribution in sorted(distributions)}
+    return Extra(
+        name,
+        {distribution: version for distribution, version in versions.items() if version},
+        tuple(distribution for distribution, version in versions.items() if not version),
+    )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def targets() -> list[Availability]:
+    """Every file format that EdgeFrac knows, and whether it can be exported here."""
+    missing = [module for module in _TFLITE_MODULES if util.find_spec(module) is None]
+    tflite = (
+        Availability("tflite", "unavailable", f"not installed: {', '.join(missing)}", "pip install 'edgefrac[tflite]'")
+        if missing
+        else Availability("tflite", "measured", "exported here, and gated in LiteRT on this machine's CPU")
+    )
+    return [tflite, *(Availability(name, "unavailable", "this version does not export it") for name in _LATER_TARGETS)]
+
+
+def devices(model: Path) -> list[Availability]:
+    """Every kind of device, each tried where it can be: ``model`` is run once on the CPU."""
+    cpu = _try_cpu(model)
+    on_arm = platform.machine().lower() in {"aarch64", "arm64"}
+    arm64 = (
+        Availability("arm64", cpu.evidence_level, cpu.reason) if on_arm else _not_driven("arm64", platform.machine())
+    )
+    adb = "adb found" if shutil.which("adb") else "adb is not on the path"
+    return [
+        cpu,
+        _not_driven("gpu", "files run on the CPU"),
+        _not_driven("npu", "files run on the CPU"),
+        arm64,
+        _not_driven("android", adb),
+    ]
+
+
+def _try_cpu(model: Path) -> Availability:
+    try:
+        session = open_session(model)
+        blank = np.zeros((session.contract.input.size,) * 2, np.uint8)
+        started = time.perf_counter()
+        session.predict(blank)
+    except EdgeFracError as error:
+        return Availability("cpu", "unavailable", error.message)
+    milliseconds = (time.perf_counter() - started) * 1000
+    where = f"{platform.machine()}, {os.cpu_count()} cores"
+    return Availability("cpu", "measured", f"ran {model.name} once in {milliseconds:.1f} ms on one thread ({where})")
+
+
+def _not_driven(name: str, detail: str) -> Availability:
+    return Availability(name, "unavailable", f"this version does not drive it ({detail})")

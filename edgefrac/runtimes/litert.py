@@ -1,0 +1,112 @@
+"""TFLite files on LiteRT, the successor of ``tflite-runtime``, with its XNNPACK kernels on the CPU."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.contract import Contract
+from edgefrac.errors import ModelFileError
+from edgefrac.runtimes.session import Prediction
+from edgefrac.targets.tflite_metadata import read_contract
+
+
+class LiteRTSession:
+    """A TFLite file in LiteRT's interpreter.
+
+    The file is verified twice before any of its operators runs: our own bounds-checked parse finds the contract, and
+    the interpreter, given the bytes, runs the flatbuffer verifier, so that a file cut short is an error, not a crash.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
+        self._path = path
+        self._contract = read_contract(path)
+        with self._errors_name_the_file("load"):
+            self._interpreter = make_interpreter(path.read_bytes(), threads)
+            self._input = self._promised_input()
+            self._outputs = self._promised_outputs()
+
+    @property
+    def path(self) -> Path:
+        """The .tflite file."""
+        return self._path
+
+    @property
+    def contract(self) -> Contract:
+        """What the file promises."""
+        return self._contract
+
+    def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
+        """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
+        with self._errors_name_the_file("run"):
+            self._interpreter.set_tensor(self._input, network_input[None, :, :, None])
+            self._interpreter.invoke()
+            found = {name: self._interpreter.get_tensor(index)[0] for name, index in self._outputs.items()}
+        if not np.isfinite(found["probability"]).all():
+            raise ModelFileError(f"{self._path}: the model's probability is not a finite number")
+        return Prediction(found["probability"], found.get("evidence"))
+
+    def _promised_input(self) -> int:
+        details = self._interpreter.get_input_details()
+        shape = self._contract.input.shape
+        if len(details) != 1 or not _agrees(details[0], shape, np.uint8):
+            raise ModelFileError(f"{self._path}: its input is not the uint8 {list(shape)} that its contract promises")
+        return int(details[0]["index"])
+
+    def _promised_outputs(self) -> dict[str, int]:
+        """Name -> tensor index of every output in the contract."""
+        details = self._interpreter.get_output_details()
+        found: dict[str, int] = {}
+        for output in self._contract.outputs:
+            if output.index >= len(details) or not _agrees(details[output.index], output.shape, np.float32):
+                promise = f"the float32 {list(output.shape)} '{output.name}' that its contract promises"
+                raise ModelFileError(f"{self._path}: output {output.index} is not {promise}")
+            found[output.name] = int(details[output.index]["index"])
+        if "probability" not in found:
+            raise ModelFileError(f"{self._path}: its contract names no output 'probability'")
+        return found
+
+    @contextmanager
+    def _errors_name_the_file(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelFileError(f"{self._path}: LiteRT cannot {action} it ({cause})") from error
+
+
+def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool:
+    return tuple(int(n) for n in detail["shape"]) == shape and detail["dtype"] is dtype
+
+
+def make_interpreter(model: bytes, threads: int) -> Any:
+    """LiteRT's interpreter for a file's bytes, allocated; raises ``RuntimeError`` or ``ValueError`` for a damaged one."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with _quiet_native_log():
+        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+@contextmanager
+def _quiet_native_log() -> Iterator[None]:
+    """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's standard error."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(null)
+        os.close(saved)

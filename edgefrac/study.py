@@ -1,0 +1,204 @@
+"""A study: train by a recipe on id blocks or patients, and measure on the fold that was never seen.
+
+Each fold leaves ``fold<k>/checkpoint.safetensors`` and ``fold<k>/validation.json`` in the run's folder; a fold that has
+both is not trained again, so an interrupted cross-validation goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgefrac import __version__
+from edgefrac.contract import TrainingData, pack_hashes
+from edgefrac.datasets import Folds, find_duplicates, make_folds, open_dataset
+from edgefrac.datasets.duplicates import load_duplicates
+from edgefrac.datasets.files import write_atomically
+from edgefrac.datasets.phantom import phantom_dataset
+from edgefrac.datasets.sample import Dataset
+from edgefrac.errors import UsageError
+from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
+from edgefrac.models.inference import infer
+from edgefrac.training.cache import Pack, pack
+from edgefrac.training.fit import TrainingSet, fit
+from edgefrac.training.operating_point import calibrate, choose_threshold
+from edgefrac.training.recipe import Recipe
+from edgefrac.verification.figures import figures
+
+Track = Callable[[Sequence[Any], str], Any]
+Note = Callable[[str], None]
+PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, for augmentation to zoom in
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """What to train and where; ``all_folds`` cross-validates."""
+
+    recipe: Recipe
+    data: str
+    out: Path
+    resume: bool = False
+    all_folds: bool = False
+
+
+@dataclass(frozen=True)
+class _Material:
+    """Real radiographs and phantoms in one pack, with the fold of each packed image (-1: phantom, always trained)."""
+
+    dataset: Dataset
+    folds: Folds
+    large: Pack
+    exact: Pack
+    labels: np.ndarray
+    fold: np.ndarray
+    known: np.ndarray
+    phantom: np.ndarray
+
+
+def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool = True) -> dict[str, Any]:
+    """Train the recipe's fold, or all; returns checkpoint paths and out-of-fold figures with 95 % intervals."""
+    recipe = request.recipe
+    if recipe.data.fold >= recipe.data.folds:
+        raise UsageError(f"data.fold is {recipe.data.fold}, but there are {recipe.data.folds} folds (from 0)")
+    run = request.out / recipe.name
+    material = _prepare(request, run, note, track)
+    wanted = range(recipe.data.folds) if request.all_folds else [recipe.data.fold]
+    validations = []
+    for fold in wanted:
+        folder = run / f"fold{fold}"
+        if not (folder / "validation.json").exists():
+            note(f"training fold {fold} of {recipe.data.folds}")
+            _train_fold(recipe, material, fold, folder, request.resume, track, progress)
+        validations.append(json.loads((folder / "validation.json").read_text(encoding="utf-8")))
+    result = {
+        "checkpoints": [str(run / f"fold{fold}" / "checkpoint.safetensors") for fold in wanted],
+        "out_of_fold": _pooled(validations),
+        "folds": [{"fold": fold, **_pooled([v])} for fold, v in zip(wanted, validations, strict=True)],
+    }
+    write_atomically(run / "results.json", json.dumps(result, indent=1).encode())
+    return result
+
+
+def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Material:
+    recipe = request.recipe
+    real = open_dataset(request.data)
+    for finding in real.findings:
+        note(f"{real.name}: {finding}")
+    folds = make_folds(real, k=recipe.data.folds, seed=recipe.data.split_seed, duplicates=_duplicates(real, run, note))
+    folds.save(run / "split.json")
+    real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
+    phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
+    both = replace(real, samples=(*real.samples, *phantoms))
+    largest = max(stage.size for stage in recipe.stages)
+    margin = -(-int(largest * PACK_MARGIN) // 32) * 32
+    large = pack(both, margin, run / "cache", track)
+    exact = pack(real, recipe.input_size, run / "cache", track)
+    kept = [both.samples[i] for i in large.kept]
+    return _Material(
+        dataset=real,
+        folds=folds,
+        large=large,
+        exact=exact,
+        labels=np.array([s.label for s in kept]),
+        fold=np.array([folds.fold_of.get(s.id, -1) for s in kept]),
+        known=np.array([s.label == 0 or bool(s.boxes) for s in kept]),
+        phantom=np.array([s.id not in folds.fold_of for s in kept]),
+    )
+
+
+def _duplicates(dataset: Dataset, run: Path, note: Note) -> Any:
+    stored = run / "duplicates.json"
+    if not stored.exists():
+        note(f"{dataset.name}: looking for duplicates among {len(dataset)} radiographs")
+        run.mkdir(parents=True, exist_ok=True)
+        find_duplicates(dataset).save(stored)
+    return load_duplicates(stored)
+
+
+def _train_fold(
+    recipe: Recipe, material: _Material, fold: int, folder: Path, resume: bool, track: Track, progress: bool
+) -> None:
+    chosen = np.flatnonzero(material.fold != fold)
+    data = TrainingSet(
+        replace(material.large, images=material.large.images[chosen], masks=material.large.masks[chosen]),
+        material.labels[chosen],
+        material.phantom[chosen],
+        material.known[chosen],
+    )
+    network = fit(recipe, data, folder, resume=resume, progress=progress)
+    held_out = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
+    logits, _ = infer(network, material.exact.images[held_out], track)
+    samples = [_sample(material, material.exact.kept[n]) for n in held_out]
+    labels = np.array([s.label for s in samples])
+    calibration = calibrate(logits[:, 0], labels)
+    probability = calibration.probability(logits[:, 0])
+    threshold = choose_threshold(probability, labels, recipe.minimum_sensitivity)
+    network.head.bias.data += calibration.bias
+    trained_on = [h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p]
+    info = CheckpointInfo(
+        name=recipe.name,
+        version=__version__,
+        architecture=recipe.architecture,
+        input_size=recipe.input_size,
+        tasks=(
+            TaskState(
+                name="fracture",
+                kind="binary",
+                classes=("no fracture", "fracture"),
+                temperature=calibration.temperature,
+                threshold=threshold,
+                threshold_rule=f"largest with sensitivity >= {recipe.minimum_sensitivity:.2f} on validation",
+            ),
+        ),
+        training_data=TrainingData(
+            names=(material.dataset.name, *(("phantoms, not clinical",) if material.phantom.any() else ())),
+            licence=material.dataset.licence,
+            attribution=material.dataset.attribution,
+            seen=pack_hashes(trained_on),
+        ),
+        recipe=recipe.model_dump(mode="json"),
+    )
+    save_checkpoint(folder / "checkpoint.safetensors", network, info)
+    document = {
+        "ids": [s.id for s in samples],
+        "labels": labels.tolist(),
+        "groups": [s.group for s in samples],
+        "probability": probability.tolist(),
+        "threshold": threshold,
+    }
+    write_atomically(folder / "validation.json", json.dumps(document).encode())
+
+
+def _sample(material: _Material, index: int) -> Any:
+    return material.dataset.samples[index]
+
+
+def _pooled(validations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Figures over the out-of-fold predictions of all folds, each at its own fold's calibration and threshold."""
+    labels = np.concatenate([v["labels"] for v in validations])
+    groups = np.concatenate([v["groups"] for v in validations])
+    # shifting each fold's log-odds by its own threshold lets one threshold serve the pooled figures
+    shifted = np.concatenate([_logit(v["probability"]) - _logit([v["threshold"]]) for v in validations])
+    measured = figures(labels, 1 / (1 + np.exp(-shifted)), groups, 0.5)
+    return {
+        "n": measured.n,
+        "positives": measured.positives,
+        **{
+            key: value
+            for name in ("auroc", "sensitivity", "specificity")
+            for key, value in (
+                (name, getattr(measured, name).value),
+                (f"{name}_ci", getattr(measured, name).interval),
+            )
+        },
+    }
+
+
+def _logit(probability: Any) -> np.ndarray:
+    p = np.clip(np.asarray(probability, np.float64), 1e-12, 1 - 1e-12)
+    return np.log(p / (1 - p))

@@ -1,0 +1,185 @@
+"""What is written beside the graph in a TFLite file: the contract, and the standard metadata with labels.
+
+The contract is a metadata buffer named ``edgefrac.contract``. The standard one (``TFLITE_METADATA``, identifier
+M001, schema: tflite-support's ``metadata_schema.fbs``) tells generic readers names, licence and labels; the label
+file itself is zip-appended to the file, as that standard asks.
+
+Reading is done by a bounds-checked walk over the few flatbuffer tables that lead to the contract: no runtime, no
+generated schema, nothing executed, so a damaged file is an error and predicting from a file starts fast.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import flatbuffers
+from pydantic import ValidationError
+
+from edgefrac.contract import Contract
+from edgefrac.errors import ModelFileError
+
+CONTRACT_KEY = "edgefrac.contract"
+STANDARD_KEY = "TFLITE_METADATA"
+LABEL_FILE = "labels.txt"
+_AXIS_LABELS = 2
+_IMAGE_PROPERTIES = 2
+_GRAYSCALE = 2
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def read_contract(path: Path) -> Contract:
+    """The contract inside a .tflite file; raises ModelFileError naming the file and the cause."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    try:
+        text = find_metadata(data, CONTRACT_KEY)
+    except (struct.error, ValueError) as error:
+        raise ModelFileError(f"{path}: not a TFLite file, or cut short ({error})") from error
+    if text is None:
+        raise ModelFileError(
+            f"{path}: a TFLite file without EdgeFrac's contract, so its input, classes and threshold are unknown",
+            hint="export it with 'edgefrac export --target tflite'",
+        )
+    try:
+        return Contract.from_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ModelFileError(f"{path}: its contract is damaged or of another version ({where}: {first['msg']})") from error
+
+
+def find_metadata(model: bytes, name: str) -> bytes | None:
+    """Contents of the metadata buffer ``name``; raises ValueError or struct.error for a damaged file."""
+    if len(model) < 8 or model[4:8] != b"TFL3":
+        raise ValueError("no TFL3 identifier")
+    root = _Table(model, 0 + _u32(model, 0))
+    buffers = root.tables(4)
+    for entry in root.tables(6):
+        if entry.blob(0) == name.encode():
+            number = entry.u32(1)
+            if number >= len(buffers):
+                raise ValueError("metadata points outside the file")
+            return buffers[number].blob(0)
+    return None
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One flatbuffer table; every offset is checked against the file before it is followed."""
+
+    data: bytes
+    start: int
+
+    def _field(self, index: int) -> int | None:
+        vtable = self.start - struct.unpack_from("<i", self.data, self.start)[0]
+        if not 0 <= vtable <= len(self.data) - 4:
+            raise ValueError("table points outside the file")
+        size = struct.unpack_from("<H", self.data, vtable)[0]
+        slot = 4 + 2 * index
+        if slot + 2 > size:
+            return None
+        offset = struct.unpack_from("<H", self.data, vtable + slot)[0]
+        return self.start + offset if offset else None
+
+    def u32(self, index: int) -> int:
+        position = self._field(index)
+        return 0 if position is None else _u32(self.data, position)
+
+    def _vector(self, index: int) -> tuple[int, int]:
+        position = self._field(index)
+        if position is None:
+            return 0, 0
+        start = position + _u32(self.data, position)
+        return start + 4, _u32(self.data, start)
+
+    def blob(self, index: int) -> bytes:
+        start, length = self._vector(index)
+        if start + length > len(self.data):
+            raise ValueError("data ends beyond the file")
+        return self.data[start : start + length]
+
+    def tables(self, index: int) -> list[_Table]:
+        start, length = self._vector(index)
+        if start + 4 * length > len(self.data):
+            raise ValueError("vector ends beyond the file")
+        places = range(start, start + 4 * length, 4)
+        return [_Table(self.data, place + _u32(self.data, place)) for place in places]
+
+
+def _u32(data: bytes, position: int) -> int:
+    return int(struct.unpack_from("<I", data, position)[0])
+
+
+def channel_labels(contract: Contract) -> list[str]:
+    """One label per output channel: the positive class of a binary task, every class of a multilabel one."""
+    return [name for task in contract.tasks for name in (task.classes[1:] if task.kind == "binary" else task.classes)]
+
+
+def append_labels(model: bytes, contract: Contract) -> bytes:
+    """Zip-append the label file (no compression, fixed date, so that equal models are equal bytes)."""
+    archive = io.BytesIO()
+    archive.write(model)
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as file:
+        file.writestr(zipfile.ZipInfo(LABEL_FILE, _EPOCH), "\n".join(channel_labels(contract)) + "\n")
+    return archive.getvalue()
+
+
+def standard_metadata(contract: Contract) -> bytes:
+    """The ``TFLITE_METADATA`` flatbuffer for a contract."""
+    builder = flatbuffers.Builder(1024)
+    inputs = [_tensor(builder, contract.input.name, f"grey radiograph after {contract.input.preprocess}", image=True)]
+    outputs = [
+        _tensor(builder, "probability", "calibrated probability per class", labels=True)
+        if output.name == "probability"
+        else _tensor(builder, "evidence", f"log-odds contributions; {contract.evidence}")
+        for output in sorted(contract.outputs, key=lambda output: output.index)
+    ]
+    subgraph = _table(builder, 9, {2: _vector(builder, inputs), 3: _vector(builder, outputs)})
+    attribution = contract.training_data.attribution
+    strings = {
+        0: contract.name,
+        1: f"{contract.intended_use} {attribution}".strip(),
+        2: contract.version,
+        4: "EdgeFrac",
+        5: contract.training_data.licence,
+        7: "1.0.0",
+    }
+    fields = {slot: builder.CreateString(text) for slot, text in strings.items()}
+    root = _table(builder, 8, {**fields, 3: _vector(builder, [subgraph])})
+    builder.Finish(root, file_identifier=b"M001")
+    return bytes(builder.Output())
+
+
+def _tensor(
+    builder: flatbuffers.Builder, name: str, description: str, *, image: bool = False, labels: bool = False
+) -> int:
+    fields = {0: builder.CreateString(name), 1: builder.CreateString(description)}
+    if image:
+        properties = _table(builder, 2, {}, bytes_={0: _GRAYSCALE})
+        fields[3] = _table(builder, 3, {1: properties}, bytes_={0: _IMAGE_PROPERTIES})
+    if labels:
+        file = _table(builder, 5, {0: builder.CreateString(LABEL_FILE)}, bytes_={2: _AXIS_LABELS})
+        fields[6] = _vector(builder, [file])
+    return _table(builder, 7, fields)
+
+
+def _table(builder: flatbuffers.Builder, slots: int, offsets: dict[int, int], bytes_: dict[int, int] | None = None) -> int:
+    builder.StartObject(slots)
+    for slot, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    for slot, value in (bytes_ or {}).items():
+        builder.PrependInt8Slot(slot, value, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: flatbuffers.Builder, tables: list[int]) -> int:
+    builder.StartVector(4, len(tables), 4)
+    for table in reversed(tables):
+        builder.PrependUOffsetTRelative(table)
+    return int(builder.EndVector())

@@ -1,0 +1,136 @@
+"""Full int8 TFLite: calibrate a float file, and apply ranges with ai-edge-quantizer.
+
+Convolutions, additions and pads become int8 with per-channel weights; the mean over the evidence map, the calibration
+and the sigmoid stay float32, so that the probability is not rounded twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.errors import ConversionError
+from edgefrac.quantization.ranges import Range, RangeObserver
+from edgefrac.targets.tflite_graph import Model, operator_name, read_graph
+
+INTEGER_OPERATORS = (
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "ADD",
+    "PAD",
+    "MAX_POOL_2D",
+    "AVERAGE_POOL_2D",
+    "CONCATENATION",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "FULLY_CONNECTED",
+)
+_INPUT_RANGE = (-1.0, 127 / 128)  # makes scale 1/128 and zero point 0, so pixels are not rounded
+Progress = Callable[[Iterable[NDArray[np.uint8]], str], Iterable[NDArray[np.uint8]]]
+
+
+def tensor_keys(model: Model) -> dict[str, int]:
+    """Key -> tensor index of everything an operator computes in a float graph, and of its input."""
+    graph = model.subgraphs[0]
+    keys = {"input": int(graph.inputs[0])}
+    for number, operator in enumerate(graph.operators):
+        for index in operator.outputs:
+            shape = "x".join(str(n) for n in graph.tensors[index].shape[1:])
+            keys[f"{number:03d}:{operator_name(model, operator)}:{shape}"] = int(index)
+    return keys
+
+
+def calibrate(
+    float_model: bytes, images: NDArray[np.uint8], progress: Progress, outliers: float = 0.0
+) -> dict[str, Range]:
+    """Run a float32 file (float NHWC input) over network inputs uint8 [N, S, S] and observe every tensor."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    keys = tensor_keys(read_graph(float_model))
+    interpreter = Interpreter(
+        model_content=float_model,
+        num_threads=2,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    observer = RangeObserver(outliers)
+    for image in progress(images, "calibrating"):
+        interpreter.set_tensor(keys["input"], ((image.astype(np.float32) - 128) / 128)[None, :, :, None])
+        interpreter.invoke()
+        for key, index in keys.items():
+            observer.observe(key, interpreter.get_tensor(index))
+    return {**observer.ranges(), "input": _INPUT_RANGE}
+
+
+def quantize(float_model: bytes, ranges: dict[str, Range]) -> bytes:
+    """Apply ``ranges``; raises ConversionError if they were taken from another graph."""
+    from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
+
+    model = read_graph(float_model)
+    keys = tensor_keys(model)
+    if set(keys) != set(ranges):
+        missing = sorted(set(keys) - set(ranges)) or sorted(set(ranges) - set(keys))
+        raise ConversionError(
+            f"the activation ranges were taken from another graph (first difference: {missing[0]})",
+            hint="take new ones with --calibration DIR",
+        )
+    graph = model.subgraphs[0]
+    statistics = {graph.tensors[index].name.decode(): _statistic(ranges[key]) for key, index in keys.items()}
+    manager = recipe_manager.RecipeManager()
+    present = {operator_name(model, operator) for operator in graph.operators}
+    for name in ("INPUT", *(n for n in INTEGER_OPERATORS if n in present)):
+        manager.add_static_config(
+            regex=".*",
+            operation_name=qtyping.TFLOperationName(name),
+            activation_num_bits=8,
+            weight_num_bits=8,
+            algorithm_key=recipe.AlgorithmName.MIN_MAX_UNIFORM_QUANT,
+        )
+    with _quiet():
+        result = quantizer.Quantizer(float_model, manager.get_quantization_recipe()).quantize(
+            statistics, enable_progress_bar=False, enable_progress_report=False
+        )
+    return bytes(result.quantized_model)
+
+
+def half(float_model: bytes) -> bytes:
+    """Store weights as float16; computation stays float32 (XNNPACK unpacks them on loading)."""
+    from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
+
+    manager = recipe_manager.RecipeManager()
+    manager.add_quantization_config(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
+        algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+    )
+    with _quiet():
+        result = quantizer.Quantizer(float_model, manager.get_quantization_recipe()).quantize(
+            enable_progress_bar=False, enable_progress_report=False
+        )
+    return bytes(result.quantized_model)
+
+
+def _statistic(limits: Range) -> dict[str, Any]:
+    low, high = limits
+    return {
+        "min": np.full((1, 1, 1, 1), low, np.float32),
+        "max": np.full((1, 1, 1, 1), max(high, low + 1e-6), np.float32),
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantizer prints a report; standard output belongs to the user."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

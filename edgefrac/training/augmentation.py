@@ -1,0 +1,81 @@
+"""Augmentation on whole batches: one affine warp for image and fracture mask, then changes of exposure.
+
+Works on packed uint8 images larger than the network input, so a batch costs one ``grid_sample``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from edgefrac.training.recipe import Augmentation
+
+_BLUR_RADIUS = 3
+
+
+def augment(
+    images: torch.Tensor, masks: torch.Tensor, size: int, settings: Augmentation, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """uint8 images (B, 1, P, P) and masks (B, 1, M, M) in {0, 255} -> uint8 (B, 1, size, size) and float32 masks.
+
+    Masks come back at a quarter of ``size``, values in [0, 1].
+    """
+    batch = images.shape[0]
+    matrices = _matrices(batch, settings, generator).to(images.device)
+    grid = functional.affine_grid(matrices, [batch, 1, size, size], align_corners=False)
+    coarse = functional.affine_grid(matrices, [batch, 1, size // 4, size // 4], align_corners=False)
+    warped = functional.grid_sample(images.float() / 255.0, grid, align_corners=False)
+    moved = functional.grid_sample(masks.float() / 255.0, coarse, align_corners=False)
+    exposed = _expose(warped, settings, generator)
+    return (exposed * 255.0).round().clamp(0, 255).to(torch.uint8), moved
+
+
+def _uniform(batch: int, generator: torch.Generator) -> torch.Tensor:
+    """(B,) uniform in [-1, 1)."""
+    return torch.rand(batch, generator=generator) * 2 - 1
+
+
+def _matrices(batch: int, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Inverse affine maps (output -> source), (B, 2, 3)."""
+    angle = _uniform(batch, generator) * math.radians(settings.rotation_degrees)
+    scale = torch.exp(_uniform(batch, generator) * math.log1p(settings.scale))
+    aspect = torch.exp(_uniform(batch, generator) * math.log1p(settings.scale) * 0.3)
+    mirror = torch.where(_uniform(batch, generator) < 0, -1.0, 1.0) if settings.flip else torch.ones(batch)
+    shift_x, shift_y = (_uniform(batch, generator) * 2 * settings.shift for _ in range(2))
+    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
+    row_x = torch.stack([cos * mirror * aspect, -sin * mirror, shift_x], 1)
+    row_y = torch.stack([sin, cos / aspect, shift_y], 1)
+    return torch.stack([row_x, row_y], 1)
+
+
+def _expose(images: torch.Tensor, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    batch = images.shape[0]
+
+    def column(values: torch.Tensor) -> torch.Tensor:
+        return values.view(-1, 1, 1, 1).to(images.device)
+
+    images = _sharpness(images, _uniform(batch, generator) * settings.blur)
+    images = images.clamp(0, 1) ** column(torch.exp(_uniform(batch, generator) * settings.gamma))
+    gain = column(1 + _uniform(batch, generator) * settings.contrast)
+    offset = column(_uniform(batch, generator) * settings.contrast * 0.3)
+    inside = (images > 0).float()  # the letterbox stays black
+    images = ((images - 0.5) * gain + 0.5 + offset) * inside
+    noise = torch.randn(images.shape, generator=generator).to(images.device)
+    strength = column(_uniform(batch, generator).clamp(min=0) * settings.noise)
+    return (images + noise * strength * inside).clamp(0, 1)
+
+
+def _sharpness(images: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
+    """Gaussian blur where sigma is positive, unsharp masking of that sigma where it is negative."""
+    batch = images.shape[0]
+    offsets = torch.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1).float()
+    kernels = torch.exp(-0.5 * (offsets[None] / sigmas.abs().clamp(min=0.05)[:, None]) ** 2)
+    kernels = (kernels / kernels.sum(1, keepdim=True)).to(images.device)
+    flat = images.transpose(0, 1)
+    flat = functional.conv2d(flat, kernels.view(batch, 1, -1, 1), padding=(_BLUR_RADIUS, 0), groups=batch)
+    flat = functional.conv2d(flat, kernels.view(batch, 1, 1, -1), padding=(0, _BLUR_RADIUS), groups=batch)
+    blurred = flat.transpose(0, 1)
+    sharpen = (sigmas < 0).view(-1, 1, 1, 1).to(images.device)
+    return torch.where(sharpen, images + 0.7 * (images - blurred), blurred)

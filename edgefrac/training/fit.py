@@ -1,0 +1,83 @@
+"""Train one network on the training folds of a data set, and score the fold it never saw."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from edgefrac.models.network import FractureNet
+from edgefrac.training.cache import Pack
+from edgefrac.training.recipe import Recipe
+from edgefrac.training.resume import SafetensorsIO
+from edgefrac.training.sampling import EpochSampler
+from edgefrac.training.task import FractureTask
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What the loop sees: one pack, with label, phantom flag and known-mask flag per packed image."""
+
+    pack: Pack
+    labels: NDArray[np.int64]
+    phantom: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
+class _Packed(Dataset[dict[str, torch.Tensor]]):
+    def __init__(self, data: TrainingSet) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data.labels)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return {
+            "image": torch.from_numpy(np.array(self.data.pack.images[index]))[None],
+            "mask": torch.from_numpy(np.array(self.data.pack.masks[index]))[None],
+            "label": torch.tensor(float(self.data.labels[index])),
+            "known": torch.tensor(float(self.data.known[index])),
+        }
+
+
+def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progress: bool) -> FractureNet:
+    """Train to the end of the recipe; with ``resume`` go on from the last whole epoch kept in ``folder``.
+
+    Returns the network with the averaged weights, in eval mode. Raises CheckpointError, OutputError.
+    """
+    pl.seed_everything(recipe.seed, workers=True, verbose=False)
+    sampler = EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, recipe.optimiser.batch_size)
+    loader = DataLoader(_Packed(data), batch_size=recipe.optimiser.batch_size, sampler=sampler, drop_last=True)
+    task = FractureTask(recipe, steps=max(2, len(loader) * recipe.epochs))
+    keep = ModelCheckpoint(dirpath=folder, filename="state", save_top_k=1, enable_version_counter=False)
+    keep.FILE_EXTENSION = ".safetensors"
+    callbacks: list[Any] = [keep, EMAWeightAveraging(decay=recipe.optimiser.average_decay)]
+    if progress:
+        callbacks.append(RichProgressBar())
+    state = folder / "state.safetensors"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+        trainer = pl.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=recipe.epochs,
+            callbacks=callbacks,
+            plugins=[SafetensorsIO()],
+            logger=CSVLogger(folder, name="", version=""),
+            log_every_n_steps=10,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(task, loader, ckpt_path=state if resume and state.exists() else None)
+    return task.network.cpu().eval()

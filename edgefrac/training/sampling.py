@@ -1,0 +1,59 @@
+"""Which images an epoch shows: every positive, a fresh draw of negatives, a share of phantoms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from edgefrac.training.recipe import Sampling
+
+
+class EpochSampler(Sampler[int]):
+    """Order of one epoch, a function of (seed, epoch) only, so that a resumed run sees what it would have seen."""
+
+    def __init__(
+        self, labels: NDArray[np.int64], phantom: NDArray[np.bool_], settings: Sampling, seed: int, batch_size: int
+    ) -> None:
+        self.positives = np.flatnonzero((labels == 1) & ~phantom)
+        self.negatives = np.flatnonzero((labels == 0) & ~phantom)
+        self.phantoms = np.flatnonzero(phantom)
+        self.settings = settings
+        self.seed = seed
+        self.epoch = 0
+        self.negative_count = min(
+            len(self.negatives), round(len(self.positives) * settings.negatives_per_positive)
+        )
+        clinical = len(self.positives) + self.negative_count
+        wanted = round(clinical * settings.phantom_share / (1 - settings.phantom_share))
+        self.phantom_count = min(len(self.phantoms), wanted)
+        # whole batches only: a last batch of one image would break batch normalisation
+        total = clinical + self.phantom_count
+        self.length = max(total - total % batch_size, min(total, batch_size))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        chosen = np.concatenate(
+            [
+                self.positives,
+                self._draw(self.negatives, self.negative_count),
+                self._draw(self.phantoms, self.phantom_count),
+            ]
+        )
+        yield from (int(i) for i in rng.permutation(chosen)[: self.length])
+
+    def _draw(self, pool: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """``count`` of ``pool``, walking through a fixed shuffle so that all are seen before one is seen twice."""
+        if count == 0:
+            return pool[:0]
+        order = np.random.default_rng([self.seed, len(pool)]).permutation(pool)
+        return np.take(order, np.arange(self.epoch * count, (self.epoch + 1) * count), mode="wrap")

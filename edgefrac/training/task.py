@@ -1,0 +1,84 @@
+"""The task Lightning trains: network, losses, augmentation, optimiser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import nn
+from torch.nn import functional
+
+from edgefrac.errors import UsageError
+from edgefrac.models.network import FractureNet, normalise
+from edgefrac.training.augmentation import augment
+from edgefrac.training.losses import EvidenceLoss
+from edgefrac.training.recipe import Recipe
+
+Batch = dict[str, torch.Tensor]
+
+
+class FractureTask(pl.LightningModule):
+    """Trains a ``FractureNet`` on batches of packed images (see ``training.cache``)."""
+
+    def __init__(self, recipe: Recipe, steps: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.steps = steps
+        network = FractureNet(recipe.architecture, pretrained=recipe.pretrained)
+        self.network = network.to(memory_format=torch.channels_last)
+        self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
+        self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
+        for module in self.frozen:
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> FractureTask:
+        """Frozen stages stay in eval mode: their batch normalisation keeps its pretrained statistics."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment on the device, from a generator seeded by (seed, step)."""
+        if not self.trainer.training:
+            return batch
+        seed = self.recipe.seed * 1_000_003 + self.global_step
+        images, masks = augment(
+            batch["image"],
+            batch["mask"],
+            self.recipe.size_at(self.current_epoch),
+            self.recipe.augmentation,
+            torch.Generator().manual_seed(seed),
+        )
+        return {**batch, "image": images, "mask": masks}
+
+    def training_step(self, batch: Batch, index: int) -> torch.Tensor:
+        image = normalise(batch["image"]).to(memory_format=torch.channels_last)
+        logits, evidence = self.network(image)
+        classification = functional.binary_cross_entropy_with_logits(logits[:, 0], batch["label"])
+        localisation = self.evidence_loss(evidence, batch["mask"], batch["known"])
+        loss = classification + self.recipe.evidence.weight * localisation
+        self.log_dict({"loss": loss, "class": classification, "map": localisation}, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        decayed = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
+        plain = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
+        settings = self.recipe.optimiser
+        optimiser = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=settings.learning_rate,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=self.steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _leading_stages(network: FractureNet, count: int) -> list[nn.Module]:
+    """Stem and the first ``count`` stages of a timm backbone."""
+    if count == 0:
+        return []
+    net = getattr(network.features, "net", None)
+    if net is None:
+        raise UsageError(f"optimiser.freeze_stages: '{network.architecture}' has no stages to freeze")
+    return [net.conv_stem, net.bn1, *net.blocks[:count]]

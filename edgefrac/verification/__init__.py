@@ -1,0 +1,1 @@
+"""Does an exported file still do what the trained network did? Figures, intervals, gate, certificate, diagnosis."""

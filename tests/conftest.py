@@ -1,0 +1,29 @@
+"""What many tests need: the real radiographs, and a tiny model file whose outputs can be worked out by hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import tflite_model
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def fracatlas() -> Path:
+    """The folder of real radiographs; the test is skipped where there is none."""
+    folder = Path(os.environ.get("EDGEFRAC_FRACATLAS") or REPOSITORY.parent / "shared" / "data" / "FracAtlas")
+    if not (folder / "dataset.csv").is_file():
+        pytest.skip("no real radiographs here: set EDGEFRAC_FRACATLAS to a FracAtlas folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small, real .tflite file with contract (see ``tests.tflite_model``)."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.tflite"
+    path.write_bytes(tflite_model.build(tflite_model.contract()))
+    return path

@@ -1,0 +1,139 @@
+"""Patient data planted all over a DICOM file reaches nothing that leaves the reader."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import warnings
+
+import numpy as np
+import pytest
+from pydicom.datadict import DicomDictionary, keyword_for_tag
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from edgefrac.errors import ImageError
+from edgefrac.imaging.read import decode_radiograph
+from tests.imaging.files import dataset, dicom, noise, save
+
+TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC"}
+STORED = noise(24, 31, high=4096)
+
+
+@pytest.fixture(params=[ExplicitVRLittleEndian, ImplicitVRLittleEndian], ids=["explicit", "implicit"])
+def planted(request: pytest.FixtureRequest) -> tuple[Dataset, list[str]]:
+    """A data set with a distinctive value in some 150 elements of patient, study and private groups."""
+    ds, secrets = dataset(STORED, syntax=request.param), []
+
+    def secret(prefix: str = "ZQ") -> str:
+        secrets.append(f"{prefix}{7919 * (len(secrets) + 100)}")
+        return secrets[-1]
+
+    for tag, entry in DicomDictionary.items():
+        keyword = keyword_for_tag(tag)
+        if tag >> 16 not in (0x0008, 0x0010, 0x0018, 0x0020, 0x0032, 0x0040) or not keyword or keyword in ds:
+            continue
+        if entry[0] in TEXT and len(secrets) < 130:
+            setattr(ds, keyword, f"{secret()}^{secret()}" if entry[0] == "PN" else secret())
+    ds.ImageComments = secret()  # group 0028's neighbours and its own free texts
+    ds.WindowCenterWidthExplanation = secret()
+    ds.PixelSpacingCalibrationDescription = secret()
+    ds.RescaleType = secret()
+    block = ds.private_block(0x0011, secret(), create=True)
+    block.add_new(0x01, "LO", secret())
+    item = Dataset()
+    item.PatientName = secret()
+    ds.OtherPatientIDsSequence = [item]
+    ds.add_new("Modality", "CS", secret("Z"))
+    # values that their VR forbids, which pydicom likes to quote in a warning
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for keyword, vr in (("PatientBirthDate", "DA"), ("PatientAge", "AS"), ("PatientSize", "LO")):
+            ds.add_new(keyword, vr, secret())
+    return ds, secrets
+
+
+class Outlets:
+    """Everything that a reading lets out: log records and warnings, and what a test hands over with ``add``."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture, warned: pytest.WarningsRecorder) -> None:
+        self._caplog, self._warned, self._texts = caplog, warned, [""]
+        caplog.set_level(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, "pydicom")
+
+    def open(self) -> None:
+        """Forget what was said while the file was made."""
+        warnings.simplefilter("always")
+        self._caplog.clear()
+        self._warned.clear()
+
+    def add(self, *texts: str) -> None:
+        self._texts.extend(texts)
+
+    def leaked(self, secrets: list[str]) -> list[str]:
+        warned = [str(warning.message) for warning in self._warned]
+        everything = "\n".join([*self._texts, self._caplog.text, *warned])
+        return [secret for secret in secrets if secret in everything]
+
+
+@pytest.fixture
+def outlets(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) -> Outlets:
+    return Outlets(caplog, recwarn)
+
+
+def test_a_good_file(planted: tuple[Dataset, list[str]], outlets: Outlets) -> None:
+    ds, secrets = planted
+    data = save(ds)
+    assert len(secrets) > 130
+    assert not [secret for secret in secrets if secret.encode() not in data]
+    outlets.open()
+    radiograph = decode_radiograph(data, "a.dcm")
+    assert radiograph.pixels.shape == STORED.shape
+    assert radiograph.modality is None
+    outlets.add(repr(radiograph), repr(vars(radiograph)))
+    assert not outlets.leaked(secrets)
+
+
+# what is broken -> the file is an error, and pydicom's own words would quote a value
+BREAKS = {
+    "window": lambda ds: ds.add_new("WindowCenter", "LO", str(ds.PatientName)),
+    "rows": lambda ds: ds.add_new("Rows", "LO", str(ds.PatientName)),
+    "bits": lambda ds: ds.add_new("BitsAllocated", "LO", str(ds.PatientName)),
+    "photometric": lambda ds: ds.add_new("PhotometricInterpretation", "LO", str(ds.PatientName)),
+    "frames": lambda ds: ds.add_new("NumberOfFrames", "LO", str(ds.PatientName)),
+    "samples": lambda ds: ds.add_new("SamplesPerPixel", "LO", str(ds.PatientName)),
+    "no pixels": lambda ds: ds.__delitem__("PixelData"),
+    "short": lambda ds: setattr(ds, "PixelData", ds.PixelData[:100]),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_file(name: str, planted: tuple[Dataset, list[str]], outlets: Outlets) -> None:
+    ds, secrets = planted
+    BREAKS[name](ds)
+    data = save(ds)
+    outlets.open()
+    try:
+        outlets.add(repr(decode_radiograph(data, "a.dcm")))
+    except ImageError as error:
+        # the whole chain, as --debug prints it
+        outlets.add(error.message, error.hint, "".join(traceback.format_exception(error)))
+        assert error.__cause__ is None
+        assert error.__context__ is None
+    assert not outlets.leaked(secrets)
+
+
+def test_cut_anywhere(planted: tuple[Dataset, list[str]], outlets: Outlets) -> None:
+    ds, secrets = planted
+    data = save(ds)
+    outlets.open()
+    for end in np.linspace(140, len(data) - 2, 60, dtype=int):
+        with pytest.raises(ImageError) as raised:
+            decode_radiograph(data[:end], "a.dcm")
+        outlets.add("".join(traceback.format_exception(raised.value)))
+    assert not outlets.leaked(secrets)
+
+
+def test_pydicom_may_speak_again_afterwards() -> None:
+    decode_radiograph(dicom(STORED), "a.dcm")
+    assert not logging.getLogger("pydicom").disabled
