@@ -17,15 +17,15 @@ _VERBS = {
     "load": ("edgefrac.prediction", "load"),
     "predict": ("edgefrac.prediction", "predict_file"),
     "evaluate": ("edgefrac.evaluation", "evaluate"),
-    "export": ("edgefrac.pipeline", "export_bundle"),
-    "verify": ("edgefrac.pipeline", "verify_bundle"),
+    "export": ("edgefrac.pipeline.export", "export_bundle"),
+    "verify": ("edgefrac.pipeline.verify", "verify_bundle"),
 }
 __all__ = ["__version__", "evaluate", "export", "load", "predict", "verify"]
 
 if TYPE_CHECKING:
     from edgefrac.evaluation import evaluate as evaluate
-    from edgefrac.pipeline import export_bundle as export
-    from edgefrac.pipeline import verify_bundle as verify
+    from edgefrac.pipeline.export import export_bundle as export
+    from edgefrac.pipeline.verify import verify_bundle as verify
     from edgefrac.prediction import load as load
     from edgefrac.prediction import predict_file as predict
 

@@ -223,6 +223,7 @@ def write_bundle(
     behind then, and a former bundle stays as it was.
     """
     _refuse_foreign(folder)
+    folder = folder.resolve()
     building = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         building.mkdir(parents=True)

@@ -11,10 +11,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA = "edgefrac.contract/1"
 PREPROCESS = "edgefrac.preprocess/1"
 NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnosis or treatment decisions."
 _HASH_BYTES = 6
+
+Precision = Literal["fp32", "fp16", "int8"]
 
 
 class _Strict(BaseModel):
@@ -101,13 +102,13 @@ def pack_hashes(hashes: list[str]) -> str:
 class Contract(_Strict):
     """Everything a model file promises; see the module docstring."""
 
-    schema_id: Literal["edgefrac.contract/1"] = Field(default=SCHEMA, alias="schema")
+    schema_id: Literal["edgefrac.contract/1"] = Field(default="edgefrac.contract/1", alias="schema")
     name: str
     version: str
     source_commit: str
     checkpoint_sha256: str
     architecture: str
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: Precision
     input: Input
     outputs: tuple[Output, ...]
     tasks: tuple[Task, ...]

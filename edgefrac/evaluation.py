@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,12 @@ from edgefrac.datasets.sample import Box, Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.imaging.evidence import evidence_peak
 from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.progress import Track, silent
 from edgefrac.runtimes.session import Session
 from edgefrac.verification.figures import Figures, figures
 from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
 from edgefrac.verification.statistics import Estimate, clustered_proportion
 
-Track = Callable[[Sequence[Sample], str], Iterable[Sample]]
 _SEEN_DIGITS = 12  # hex digits of a raster hash that TrainingData.seen_hashes keeps
 
 
@@ -65,7 +65,7 @@ def collect(
     samples: Sequence[Sample],
     *,
     leave_out: frozenset[str] = frozenset(),
-    track: Track = lambda samples, _: samples,
+    track: Track = silent,
 ) -> Collection:
     """Read every radiograph once and show it to every model.
 
@@ -111,7 +111,7 @@ def evaluate(
     dataset: Dataset,
     *,
     include_seen: bool = False,
-    track: Track = lambda samples, _: samples,
+    track: Track = silent,
 ) -> dict[str, Any]:
     """The document of ``edgefrac evaluate --json``: figures of the model's fracture task at its frozen threshold.
 
@@ -123,7 +123,7 @@ def evaluate(
     task = contract.task()
     seen = frozenset[str]() if include_seen else contract.training_data.seen_hashes()
     collection = collect([session], dataset.samples, leave_out=seen, track=track)
-    _require_both_classes(dataset.name, collection)
+    require_both_classes(dataset.name, collection)
     answers = collection.answers[0]
     probability = answers.probability[:, task.first_channel]
     overall = _figures(collection.cases, probability, task.threshold)
@@ -142,7 +142,9 @@ def evaluate(
     return report
 
 
-def _require_both_classes(name: str, collection: Collection) -> None:
+def require_both_classes(name: str, collection: Collection) -> None:
+    """Raise ``DatasetError`` where nothing is left to evaluate on, or only one class is."""
+    """Raises ``DatasetError``, with what became of the data set ``name``, unless both classes are left."""
     labels = {case.label for case in collection.cases}
     if len(labels) == 2:
         return

@@ -13,8 +13,9 @@ from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.runtimes.session import Prediction, Session, open_session
 
 _REFERENCE = Path(__file__).parent / "models" / "reference"
-# the int8 file answers without torch; the checkpoint it was exported from stands in where it is absent
-_REFERENCE_FILES = ("reference-int8.tflite", "reference.safetensors")
+REFERENCE_CHECKPOINT = _REFERENCE / "reference.safetensors"
+# exported from that checkpoint; it answers without torch
+_REFERENCE_INT8 = _REFERENCE / "reference-int8.tflite"
 
 
 class FilePrediction(TypedDict, total=False):
@@ -58,10 +59,7 @@ def is_bundle(path: Path) -> bool:
 
 def reference_model() -> Path:
     """The model that EdgeFrac brings along: its int8 TFLite file, else its checkpoint."""
-    found = next((_REFERENCE / name for name in _REFERENCE_FILES if (_REFERENCE / name).is_file()), None)
-    if found is None:
-        raise UsageError("this installation has no bundled reference model", hint="name one with --model FILE")
-    return found
+    return _REFERENCE_INT8 if _REFERENCE_INT8.is_file() else REFERENCE_CHECKPOINT
 
 
 class OverlayFolder:

@@ -24,7 +24,10 @@ def evaluate(
         from edgefrac.evaluation import evaluate as run
         from edgefrac.prediction import load
 
-        report = run(load(model), open_dataset(data), include_seen=include_seen, track=track)
+        dataset = open_dataset(data)
+        for finding in dataset.findings:
+            note(f"{dataset.name}: {finding}")
+        report = run(load(model), dataset, include_seen=include_seen, track=track)
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:
         note(f"unreadable: {problem}")

@@ -37,7 +37,7 @@ def export(
 ) -> None:
     """Export files shown to be equivalent, or say why not."""
     with results(as_json) as emit:
-        from edgefrac.pipeline import ExportRequest, export_bundle
+        from edgefrac.pipeline.export import ExportRequest, export_bundle
         from edgefrac.recipes import find_recipe
 
         request = ExportRequest(

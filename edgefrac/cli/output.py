@@ -37,7 +37,7 @@ def results(as_json: bool) -> Iterator[Callable[[object], None]]:
         os.dup2(real, 1)
         os.close(real)
     for document in documents:
-        print(json.dumps(document, indent=2, allow_nan=False))
+        print(json.dumps(document, indent=2, allow_nan=False), flush=True)
 
 
 def note(message: str) -> None:

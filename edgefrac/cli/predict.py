@@ -30,9 +30,9 @@ def predict(
     with results(as_json) as emit:
         from edgefrac.prediction import OverlayFolder, load, predict_file
 
+        centre_width = parse_window(window)
         session = load(model)
         overlays = OverlayFolder(overlay) if overlay else None
-        centre_width = parse_window(window)
         rows = [predict_file(session, image, centre_width, overlays) for image in images]
         emit(rows if as_json else _table(rows))
     unreadable = [row for row in rows if "error" in row]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from edgefrac.cli.options import Data
+from edgefrac.cli.options import AsJson
+from edgefrac.cli.output import note, results, track
 
 
 def train(
@@ -14,12 +16,30 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe values to change.")
     ] = None,
-    data: Data = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Labelled radiographs [default: the recipe's, else phantoms].")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")] = Path("runs"),
+    all_folds: Annotated[bool, typer.Option("--all-folds", help="Cross-validate: train every fold.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch that was finished.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Train a student network by a recipe."""
-    from edgefrac.recipes import find_recipe
-    from edgefrac.training.run import train as run
+    """Train a network by a recipe, and measure it on an unseen fold."""
+    with results(as_json) as emit:
+        from edgefrac.recipes import find_recipe
 
-    checkpoint = run(find_recipe("train", recipe), overrides or [], data, resume)
-    print(checkpoint)
+        path = find_recipe("train", recipe)  # before the imports that take seconds
+        from edgefrac.pipeline.study import StudyRequest, run_study
+        from edgefrac.recipes.reading import read_recipe
+        from edgefrac.training.recipe import Recipe
+
+        validated = read_recipe(path, Recipe, overrides or ())
+        where = data or validated.data.path or "phantom"
+        document = run_study(StudyRequest(validated, where, out, resume, all_folds), note=note, track=track)
+        emit(document if as_json else _table(document))
+
+
+def _table(document: dict[str, Any]) -> str:
+    import json
+
+    return "\n".join([*document["checkpoints"], "out of fold: " + json.dumps(document["out_of_fold"], indent=1)])

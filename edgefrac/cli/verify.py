@@ -18,7 +18,7 @@ def verify(
 ) -> None:
     """Check a bundle: checksums, golden vectors, gate."""
     with results(as_json) as emit:
-        from edgefrac.pipeline import verify_bundle
+        from edgefrac.pipeline.verify import verify_bundle
 
         result = verify_bundle(bundle, data, note=note, track=track)
         document = result.to_dict()

@@ -1,9 +1,9 @@
 """A folder (or .zip) with one sub-folder per class, in whatever nesting: the form in which people bring their own data.
 
 The class is the outermost folder with a known name ("fracture/…", "train/normal/patient7/…"), or one that ends in
-"_positive" or "_negative" (as in MURA). Any other folder on the way to an image names the patient. Without those,
-images are grouped by blocks of the number at the end of their name, since neighbours tend to be of one patient;
-without a number each stands alone.
+"_positive" or "_negative" (as in MURA). Any other folder on the way to an image names the patient, unless all images
+share it. Without those, images are grouped by blocks of the number at the end of their name, since neighbours tend to
+be of one patient; without a number each stands alone.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from edgefrac.datasets.store import Store, open_store
 from edgefrac.errors import DatasetError
 
 IMAGES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
-POSITIVE = frozenset("fracture fractures fractured broken positive abnormal 1 yes".split())
-NEGATIVE = frozenset(
-    "no_fracture not_fractured non_fractured nonfractured unfractured no_fractures normal healthy negative 0 no".split()
-)
-SPLITS = frozenset("train training val valid validation test testing".split())
+POSITIVE = frozenset(("fracture", "fractures", "fractured", "broken", "positive", "abnormal", "1", "yes"))
+NEGATIVE = frozenset(("normal", "healthy", "negative", "unfractured", "nonfractured", "0", "no")) | {
+    f"{no}_{fracture}" for no in ("no", "not", "non") for fracture in ("fracture", "fractures", "fractured")
+}
+SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))
 HINT = "one sub-folder per class, for example DIR/fracture/*.png and DIR/normal/*.png"
 
 
@@ -39,7 +39,8 @@ def open_folder(location: str) -> Dataset:
     findings = Findings()
     for name in sorted(set(store.names) - set(images)):
         findings.add("not an image by its name, passed over", name)
-    samples = [sample for name in images if (sample := _sample(store, name, findings))]
+    shared = frozenset.intersection(*(frozenset(name.split("/")[:-1]) for name in images))
+    samples = [sample for name in images if (sample := _sample(store, name, shared, findings))]
     found = Counter(sample.label for sample in samples)
     if not samples:
         folders = ", ".join(sorted({name.split("/")[0] for name in images if "/" in name})[:5]) or "none"
@@ -49,10 +50,10 @@ def open_folder(location: str) -> Dataset:
             raise DatasetError(f"{location}: no images of class '{title}', only of '{CLASSES[1 - label]}'", hint=HINT)
     grouped = _grouped(samples)
     _find_leaks(grouped, findings)
-    return Dataset(Path(location).name, tuple(grouped), findings=findings.lines())
+    return Dataset(Path(location).resolve().name, tuple(grouped), findings=findings.lines())
 
 
-def _sample(store: Store, name: str, findings: Findings) -> Sample | None:
+def _sample(store: Store, name: str, shared: frozenset[str], findings: Findings) -> Sample | None:
     """The sample, grouped by its patient's folder if there is one, else with an empty group."""
     folders = PurePosixPath(name).parts[:-1]
     classes = [(i, label) for i, folder in enumerate(folders) if (label := _label(folder)) is not None]
@@ -61,7 +62,7 @@ def _sample(store: Store, name: str, findings: Findings) -> Sample | None:
         return None
     place, label = classes[0]
     split = next((folder for folder in folders if folder.lower() in SPLITS), "")
-    patient = [f for i, f in enumerate(folders) if i != place and f.lower() not in SPLITS]
+    patient = [f for i, f in enumerate(folders) if i != place and f.lower() not in SPLITS and f not in shared]
     return Sample(name, label, store.reader(name), "/".join(patient), facets={"split": split} if split else {})
 
 

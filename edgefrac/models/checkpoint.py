@@ -22,7 +22,6 @@ from edgefrac.contract import TrainingData
 from edgefrac.errors import CheckpointError, OutputError
 from edgefrac.models.network import FractureNet, TaskSpec
 
-SCHEMA = "edgefrac.checkpoint/1"
 _KEY = "edgefrac"
 
 
@@ -44,7 +43,7 @@ class CheckpointInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    format: Literal["edgefrac.checkpoint/1"] = SCHEMA
+    format: Literal["edgefrac.checkpoint/1"] = "edgefrac.checkpoint/1"
     name: str
     version: str
     architecture: str
@@ -55,6 +54,7 @@ class CheckpointInfo(BaseModel):
     ranges_source: str = ""
     metrics: dict[str, Any] = {}
     recipe: dict[str, Any] = {}
+    source_commit: str = ""
 
 
 def save_checkpoint(path: Path, network: FractureNet, info: CheckpointInfo, *, half: bool = False) -> None:
@@ -91,7 +91,7 @@ def read_info(path: Path) -> CheckpointInfo:
     try:
         return CheckpointInfo.model_validate(json.loads(header))
     except (ValidationError, ValueError) as error:
-        raise CheckpointError(f"{path}: header is not {SCHEMA} ({_first_line(error)})") from error
+        raise CheckpointError(f"{path}: header is not edgefrac.checkpoint/1 ({_first_line(error)})") from error
 
 
 def load_checkpoint(path: Path) -> tuple[FractureNet, CheckpointInfo]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -35,7 +36,7 @@ class _Features(nn.Module):
         torchvision_shim.install()
         import timm
 
-        self.net = timm.create_model(
+        self.net: Any = timm.create_model(
             f"efficientnet_lite{variant}", in_chans=1, num_classes=0, bn_eps=_BATCH_NORM_EPS, drop_rate=0.0
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from edgefrac.contract import Task
+from edgefrac.contract import Contract, Input, Output, Precision, Task, TrainingData
 from edgefrac.models.checkpoint import CheckpointInfo
 from edgefrac.models.network import FractureNet
 
@@ -33,6 +34,18 @@ class ExportNet(nn.Module):
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Where a network comes from, as its contract will state it."""
+
+    name: str
+    version: str
+    architecture: str
+    checkpoint_sha256: str
+    training_data: TrainingData
+    source_commit: str = ""
+
+
+@dataclass(frozen=True)
 class Exportable:
     """What an export needs: the module, its geometry, and its tasks as the contract will state them.
 
@@ -51,6 +64,34 @@ class Exportable:
     def channels(self) -> int:
         """Number of output channels K."""
         return sum(task.channels for task in self.tasks)
+
+    def weights_sha256(self) -> str:
+        """Hex SHA-256 over all parameters and buffers, for a network that has no checkpoint file."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.module.state_dict().items()):
+            digest.update(name.encode("utf-8"))
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def contract(self, precision: Precision, identity: Identity, calibration: str = "") -> Contract:
+        """The contract of a file made from this network in ``precision``."""
+        outputs = [Output(name="probability", shape=(1, self.channels), index=0)]
+        if self.has_evidence:
+            outputs.append(Output(name="evidence", shape=(1, *self.map_size, self.channels), index=1))
+        return Contract(
+            **vars(identity),
+            precision=precision,
+            input=Input(shape=(1, self.size, self.size, 1)),
+            outputs=tuple(outputs),
+            tasks=self.tasks,
+            calibration=calibration,
+            evidence=self.evidence_statement,
+        )
+
+
+def identify(info: CheckpointInfo, sha256: str) -> Identity:
+    """The identity of the checkpoint with header ``info`` and file hash ``sha256``."""
+    return Identity(info.name, info.version, info.architecture, sha256, info.training_data, info.source_commit)
 
 
 def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:

@@ -49,6 +49,8 @@ def _task(task: Task) -> str:
 
 
 def _performance(metrics: Mapping[str, Any]) -> list[str]:
+    if not metrics:
+        return ["Not measured: the network came without a checkpoint that states its figures."]
     header = ["Radiographs", "n", "fractured", *(title for _, title in _FIGURES)]
     rows = [_row("all", metrics), *(_row(name, part) for name, part in metrics.get("slices", {}).items())]
     parts = [

@@ -88,7 +88,7 @@ def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool
 
 
 def make_interpreter(model: bytes, threads: int) -> Any:
-    """LiteRT's interpreter for a file's bytes, allocated; raises ``RuntimeError`` or ``ValueError`` for a damaged one."""
+    """An allocated interpreter for a file's bytes; raises ``RuntimeError`` or ``ValueError`` for a damaged file."""
     from ai_edge_litert.interpreter import Interpreter
 
     with _quiet_native_log():

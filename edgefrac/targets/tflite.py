@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from edgefrac.contract import Contract, Input, Output
+from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError, ModelFileError
 from edgefrac.models.exportable import Exportable
 from edgefrac.quantization.ranges import Range
@@ -25,15 +25,6 @@ from edgefrac.targets.tflite_metadata import read_contract
 from edgefrac.targets.tflite_quantize import half, quantize
 
 SUFFIX = ".tflite"
-
-
-def input_and_outputs(exportable: Exportable) -> tuple[Input, tuple[Output, ...]]:
-    """The tensors of a file made from ``exportable``, as its contract states them."""
-    size, channels = exportable.size, exportable.channels
-    outputs = [Output(name="probability", shape=(1, channels), index=0)]
-    if exportable.has_evidence:
-        outputs.append(Output(name="evidence", shape=(1, *exportable.map_size, channels), index=1))
-    return Input(shape=(1, size, size, 1)), tuple(outputs)
 
 
 def convert_float(exportable: Exportable) -> bytes:
@@ -101,6 +92,19 @@ def placement(path: Path) -> dict[str, Any]:
             count for key, count in types.items() if "CONV" in key and key.endswith((":float32", ":float16"))
         ),
     }
+
+
+def input_quantization(path: Path) -> tuple[float, int]:
+    """Scale and zero point of the file's pixels; 1/128 and 128 by ``edgefrac.preprocess/1``."""
+    graph = read_graph(path.read_bytes()).subgraphs[0]
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+
+
+def element_types(path: Path) -> dict[str, int]:
+    """How many operators give a result of each element type."""
+    graph = read_graph(path.read_bytes()).subgraphs[0]
+    return dict(Counter(tensor_type(graph.tensors[operator.outputs[0]]) for operator in graph.operators))
 
 
 def _computed_by(graph: Any, delegate: dict[str, Any]) -> set[int]:

@@ -13,15 +13,19 @@ from edgefrac.contract import Contract
 from edgefrac.targets.tflite_metadata import CONTRACT_KEY, STANDARD_KEY, append_labels, standard_metadata
 
 Model = Any  # schema.ModelT, generated without types
-_OPERATOR_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-_TYPE_NAMES = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
+_OPERATOR_NAMES: dict[int, str] = {
+    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
+}
+_TYPE_NAMES: dict[int, str] = {
+    value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
+}
 _SCALE, _ZERO_POINT = 1 / 128, 128
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
     """The schema asks for 16-byte alignment of tensor data, which the generated Python packer does not give."""
 
-    def Pack(self, builder: flatbuffers.Builder) -> int:
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - its generated base names it so
         if self.data is not None:
             raw = bytes(np.asarray(self.data, dtype=np.uint8).tobytes())
             builder.StartVector(1, len(raw), 16)
@@ -71,7 +75,7 @@ def pack_graph(model: Model) -> bytes:
 
 
 def _shorten_names(model: Model, contract: Contract) -> None:
-    """Converters name tensors by the module path of the machine that trained them: long, and none of a user's concern."""
+    """Converters name tensors by module paths, hundreds of characters each."""
     graph = model.subgraphs[0]
     for number, tensor in enumerate(graph.tensors):
         tensor.name = f"t{number}"

@@ -51,7 +51,9 @@ def read_contract(path: Path) -> Contract:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ModelFileError(f"{path}: its contract is damaged or of another version ({where}: {first['msg']})") from error
+        raise ModelFileError(
+            f"{path}: its contract is damaged or of another version ({where}: {first['msg']})"
+        ) from error
 
 
 def find_metadata(model: bytes, name: str) -> bytes | None:
@@ -169,7 +171,9 @@ def _tensor(
     return _table(builder, 7, fields)
 
 
-def _table(builder: flatbuffers.Builder, slots: int, offsets: dict[int, int], bytes_: dict[int, int] | None = None) -> int:
+def _table(
+    builder: flatbuffers.Builder, slots: int, offsets: dict[int, int], bytes_: dict[int, int] | None = None
+) -> int:
     builder.StartObject(slots)
     for slot, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(slot, offset, 0)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.errors import ConversionError
+from edgefrac.progress import Track
 from edgefrac.quantization.ranges import Range, RangeObserver
 from edgefrac.targets.tflite_graph import Model, operator_name, read_graph
 
@@ -31,7 +32,6 @@ INTEGER_OPERATORS = (
     "FULLY_CONNECTED",
 )
 _INPUT_RANGE = (-1.0, 127 / 128)  # makes scale 1/128 and zero point 0, so pixels are not rounded
-Progress = Callable[[Iterable[NDArray[np.uint8]], str], Iterable[NDArray[np.uint8]]]
 
 
 def tensor_keys(model: Model) -> dict[str, int]:
@@ -45,9 +45,7 @@ def tensor_keys(model: Model) -> dict[str, int]:
     return keys
 
 
-def calibrate(
-    float_model: bytes, images: NDArray[np.uint8], progress: Progress, outliers: float = 0.0
-) -> dict[str, Range]:
+def calibrate(float_model: bytes, images: NDArray[np.uint8], track: Track, outliers: float = 0.0) -> dict[str, Range]:
     """Run a float32 file (float NHWC input) over network inputs uint8 [N, S, S] and observe every tensor."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -60,7 +58,7 @@ def calibrate(
     )
     interpreter.allocate_tensors()
     observer = RangeObserver(outliers)
-    for image in progress(images, "calibrating"):
+    for image in track(list(images), "calibrating"):
         interpreter.set_tensor(keys["input"], ((image.astype(np.float32) - 128) / 128)[None, :, :, None])
         interpreter.invoke()
         for key, index in keys.items():
@@ -131,6 +129,6 @@ def _statistic(limits: Range) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The quantizer prints a report; standard output belongs to the user."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """The quantizer prints a report and progress bars of its own."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         yield

@@ -10,26 +10,43 @@ import math
 import torch
 from torch.nn import functional
 
-from edgefrac.training.recipe import Augmentation
+from edgefrac.training.recipe import Augmentation, Stage
 
 _BLUR_RADIUS = 3
 
 
 def augment(
-    images: torch.Tensor, masks: torch.Tensor, size: int, settings: Augmentation, generator: torch.Generator
+    images: torch.Tensor, masks: torch.Tensor, stage: Stage, settings: Augmentation, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """uint8 images (B, 1, P, P) and masks (B, 1, M, M) in {0, 255} -> uint8 (B, 1, size, size) and float32 masks.
+    """uint8 images (B, 1, P, P) and masks (B, 1, M, M) in {0, 255} -> uint8 (B, 1, S, S) and float32 masks.
 
-    Masks come back at a quarter of ``size``, values in [0, 1].
+    S is the stage's size; masks come back at a quarter of it, values in [0, 1].
     """
-    batch = images.shape[0]
-    matrices = _matrices(batch, settings, generator).to(images.device)
+    batch, size = images.shape[0], stage.size
+    matrices = _matrices(batch, settings, generator)
+    if stage.view < 1:
+        matrices[:, :, :2] *= stage.view
+        matrices[:, :, 2] = matrices[:, :, 2] * stage.view + _centres(masks, stage.view, generator)
+    matrices = matrices.to(images.device)
     grid = functional.affine_grid(matrices, [batch, 1, size, size], align_corners=False)
     coarse = functional.affine_grid(matrices, [batch, 1, size // 4, size // 4], align_corners=False)
     warped = functional.grid_sample(images.float() / 255.0, grid, align_corners=False)
     moved = functional.grid_sample(masks.float() / 255.0, coarse, align_corners=False)
     exposed = _expose(warped, settings, generator)
     return (exposed * 255.0).round().clamp(0, 255).to(torch.uint8), moved
+
+
+def _centres(masks: torch.Tensor, view: float, generator: torch.Generator) -> torch.Tensor:
+    """Crop centres (B, 2) as (x, y) in [-1, 1]: near a random pixel of the fracture, anywhere where there is none."""
+    batch, side = masks.shape[0], masks.shape[-1]
+    flat = masks.flatten(1).cpu() > 0
+    marked = flat.any(1)
+    weights = torch.where(marked[:, None], flat, torch.ones_like(flat)).float()
+    pixel = torch.multinomial(weights, 1, generator=generator)[:, 0]
+    centre = torch.stack([pixel % side, pixel // side], 1).float() * (2 / side) - 1
+    jitter = torch.stack([_uniform(batch, generator), _uniform(batch, generator)], 1) * view * 0.8
+    reach = 1 - view * 0.8  # a crop keeps to the image, but for a fifth of itself
+    return torch.where(marked[:, None], centre + jitter, centre * reach).clamp(-reach, reach)
 
 
 def _uniform(batch: int, generator: torch.Generator) -> torch.Tensor:
@@ -59,9 +76,9 @@ def _expose(images: torch.Tensor, settings: Augmentation, generator: torch.Gener
     images = _sharpness(images, _uniform(batch, generator) * settings.blur)
     images = images.clamp(0, 1) ** column(torch.exp(_uniform(batch, generator) * settings.gamma))
     gain = column(1 + _uniform(batch, generator) * settings.contrast)
-    offset = column(_uniform(batch, generator) * settings.contrast * 0.3)
+    offset = column(_uniform(batch, generator) * settings.contrast * 0.2)
     inside = (images > 0).float()  # the letterbox stays black
-    images = ((images - 0.5) * gain + 0.5 + offset) * inside
+    images = (images * gain + offset) * inside
     noise = torch.randn(images.shape, generator=generator).to(images.device)
     strength = column(_uniform(batch, generator).clamp(min=0) * settings.noise)
     return (images + noise * strength * inside).clamp(0, 1)

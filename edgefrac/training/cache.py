@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +19,9 @@ from edgefrac.contract import PREPROCESS
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError, OutputError
 from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.progress import Track
 
 MASK_SCALE = 4
-Progress = Callable[[Iterable[Sample], str], Iterable[Sample]]
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ class Pack:
     unreadable: tuple[str, ...]
 
 
-def pack(dataset: Dataset, size: int, folder: Path, progress: Progress) -> Pack:
+def pack(dataset: Dataset, size: int, folder: Path, track: Track) -> Pack:
     """Open the pack of ``dataset`` at ``size``, making it first if need be; raises DatasetError, OutputError."""
     stem = f"{dataset.name}-{size}-{_fingerprint(dataset)}"
     index = folder / f"{stem}.json"
     if not index.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _build(dataset, size, folder, stem, progress)
+            _build(dataset, size, folder, stem, track)
         except OSError as error:
             raise OutputError(f"{folder}: cannot write packed images ({error.strerror or error})") from error
     facts = json.loads(index.read_text(encoding="utf-8"))
@@ -64,7 +63,7 @@ def _fingerprint(dataset: Dataset) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def _build(dataset: Dataset, size: int, folder: Path, stem: str, progress: Progress) -> None:
+def _build(dataset: Dataset, size: int, folder: Path, stem: str, track: Track) -> None:
     count = len(dataset.samples)
     parts = {name: folder / f".{stem}.{name}.{os.getpid()}.npy" for name in ("images", "masks")}
     small = size // MASK_SCALE
@@ -73,7 +72,7 @@ def _build(dataset: Dataset, size: int, folder: Path, stem: str, progress: Progr
     kept: list[int] = []
     hashes: list[str] = []
     unreadable: list[str] = []
-    for position, sample in enumerate(progress(dataset.samples, f"packing {dataset.name} at {size} px")):
+    for position, sample in enumerate(track(dataset.samples, f"packing {dataset.name} at {size} px")):
         try:
             radiograph = sample.read()
         except ImageError as error:

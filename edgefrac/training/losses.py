@@ -15,6 +15,8 @@ class EvidenceLoss(nn.Module):
     into a cell's own log-odds; they exist in training only.
     """
 
+    positive_weight: torch.Tensor
+
     def __init__(self, positive_weight: float) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(-1.5))

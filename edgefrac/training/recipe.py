@@ -1,19 +1,8 @@
-"""Training recipes: YAML, validated on reading, every key explained by its model.
-
-``key=value`` overrides use dots (``optimiser.learning_rate=1e-3``). A wrong key is an error that suggests the nearest
-right one.
-"""
+"""Training recipes: what may stand in ``train/*.yaml``, every key explained by its model."""
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
-from typing import Any
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from edgefrac.errors import RecipeError
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Section(BaseModel):
@@ -32,10 +21,16 @@ class Data(_Section):
 
 
 class Stage(_Section):
-    """Some epochs at one input size; stages follow each other (progressive resizing)."""
+    """Some epochs at one input size; stages follow each other.
+
+    With ``view`` below 1 a stage shows crops of that share of the image: fractures are small, so a crop of half the
+    side teaches them at the resolution of the whole image for a quarter of the cost. A crop's label is whether its
+    fracture mask is in view.
+    """
 
     epochs: int = Field(ge=1)
     size: int = Field(ge=32, multiple_of=32)
+    view: float = Field(default=1.0, gt=0, le=1)
 
 
 class Sampling(_Section):
@@ -52,10 +47,10 @@ class Augmentation(_Section):
     scale: float = Field(default=0.3, ge=0, lt=1)
     shift: float = Field(default=0.08, ge=0)
     flip: bool = True
-    gamma: float = Field(default=0.7, ge=0, description="natural log of the exponent's range")
-    contrast: float = Field(default=0.3, ge=0)
+    gamma: float = Field(default=0.4, ge=0, description="natural log of the exponent's range")
+    contrast: float = Field(default=0.25, ge=0)
     blur: float = Field(default=1.2, ge=0, description="standard deviation in pixels; negative draws sharpen")
-    noise: float = Field(default=0.04, ge=0, description="standard deviation in units of the full grey range")
+    noise: float = Field(default=0.02, ge=0, description="standard deviation in units of the full grey range")
 
 
 class Evidence(_Section):
@@ -100,67 +95,10 @@ class Recipe(_Section):
         """Epochs over all stages."""
         return sum(stage.epochs for stage in self.stages)
 
-    def size_at(self, epoch: int) -> int:
-        """Input size during the given epoch (from 0)."""
+    def stage_at(self, epoch: int) -> Stage:
+        """The stage that the given epoch (from 0) belongs to."""
         for stage in self.stages:
             if epoch < stage.epochs:
-                return stage.size
+                return stage
             epoch -= stage.epochs
-        return self.input_size
-
-
-def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
-    """Read and validate a recipe; raises RecipeError naming the file, the key and the nearest right key."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(document, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
-    for override in overrides or []:
-        _apply(document, override)
-    try:
-        return Recipe.model_validate(document)
-    except ValidationError as error:
-        raise _explain(path, error) from error
-
-
-def _apply(document: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise RecipeError(f"override '{override}' is not key=value", hint="for example optimiser.learning_rate=1e-3")
-    *parents, last = key.split(".")
-    for parent in parents:
-        document = document.setdefault(parent, {})
-        if not isinstance(document, dict):
-            raise RecipeError(f"override '{override}': '{parent}' has no keys of its own")
-    parsed = yaml.safe_load(value)
-    if isinstance(parsed, str):  # YAML 1.1 reads 1e-3 as text
-        try:
-            parsed = float(parsed)
-        except ValueError:
-            pass
-    document[last] = parsed
-
-
-def _explain(path: Path, error: ValidationError) -> RecipeError:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
-        return RecipeError(f"{path}: {where}: {first['msg']} (got {first.get('input')!r})")
-    near = difflib.get_close_matches(str(first["loc"][-1]), _keys_beside(first["loc"]), n=1, cutoff=0.4)
-    return RecipeError(f"{path}: unknown key '{where}'", hint=f"did you mean '{near[0]}'?" if near else "")
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = Recipe
-    for part in location[:-1]:
-        if isinstance(part, int):
-            section = Stage
-        elif part in section.model_fields:
-            annotation = section.model_fields[part].annotation
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                section = annotation
-    return list(section.model_fields)
+        return self.stages[-1]

@@ -23,9 +23,7 @@ class EpochSampler(Sampler[int]):
         self.settings = settings
         self.seed = seed
         self.epoch = 0
-        self.negative_count = min(
-            len(self.negatives), round(len(self.positives) * settings.negatives_per_positive)
-        )
+        self.negative_count = min(len(self.negatives), round(len(self.positives) * settings.negatives_per_positive))
         clinical = len(self.positives) + self.negative_count
         wanted = round(clinical * settings.phantom_share / (1 - settings.phantom_share))
         self.phantom_count = min(len(self.phantoms), wanted)

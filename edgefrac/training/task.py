@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgefrac.errors import UsageError
-from edgefrac.models.network import FractureNet, normalise
+from edgefrac.models.network import FractureNet, channels_last, normalise
 from edgefrac.training.augmentation import augment
 from edgefrac.training.losses import EvidenceLoss
 from edgefrac.training.recipe import Recipe
@@ -25,8 +25,8 @@ class FractureTask(pl.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.steps = steps
-        network = FractureNet(recipe.architecture, pretrained=recipe.pretrained)
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = FractureNet(recipe.architecture, pretrained=recipe.pretrained)
+        channels_last(self.network)
         self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
         self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
         for module in self.frozen:
@@ -43,22 +43,20 @@ class FractureTask(pl.LightningModule):
         """Augment on the device, from a generator seeded by (seed, step)."""
         if not self.trainer.training:
             return batch
-        seed = self.recipe.seed * 1_000_003 + self.global_step
-        images, masks = augment(
-            batch["image"],
-            batch["mask"],
-            self.recipe.size_at(self.current_epoch),
-            self.recipe.augmentation,
-            torch.Generator().manual_seed(seed),
-        )
-        return {**batch, "image": images, "mask": masks}
+        stage = self.recipe.stage_at(self.current_epoch)
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
+        images, masks = augment(batch["image"], batch["mask"], stage, self.recipe.augmentation, generator)
+        label = batch["label"]
+        if stage.view < 1:
+            label = label * ((masks.amax((1, 2, 3)) > 0.5) | (batch["known"] == 0))
+        return {**batch, "image": images, "mask": masks, "label": label}
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         image = normalise(batch["image"]).to(memory_format=torch.channels_last)
         logits, evidence = self.network(image)
         classification = functional.binary_cross_entropy_with_logits(logits[:, 0], batch["label"])
         localisation = self.evidence_loss(evidence, batch["mask"], batch["known"])
-        loss = classification + self.recipe.evidence.weight * localisation
+        loss: torch.Tensor = classification + self.recipe.evidence.weight * localisation
         self.log_dict({"loss": loss, "class": classification, "map": localisation}, prog_bar=True)
         return loss
 

@@ -50,7 +50,8 @@ class Case:
     @property
     def calls(self) -> tuple[Bools, Bools]:
         """Decisions of reference and candidate, bool [N] each."""
-        return self.reference.probability >= self.threshold, self.candidate.probability >= self.threshold
+        before, after = (o.probability.astype(np.float64) for o in (self.reference, self.candidate))
+        return before >= self.threshold, after >= self.threshold
 
     @property
     def enough(self) -> bool:
@@ -68,7 +69,7 @@ class Case:
         p, q = self.reference.probability, self.candidate.probability
         normal = delong_loss(self.labels, p, q)
         replicates = self.bootstrap.auroc(self.labels, p) - self.bootstrap.auroc(self.labels, q)
-        resampled = self.bootstrap.estimate(normal.value, replicates)
+        resampled = self.bootstrap.estimate(normal.value, replicates, self.labels == 1)
         first, second = sorted((normal, resampled), key=lambda e: e.high if e.high is not None else 2.0, reverse=True)
         return first, second
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.special import ndtr
+from scipy.stats import norm
 
 from edgefrac.verification.metrics import Bools, Floats
 from edgefrac.verification.statistics import ClusterBootstrap, Estimate
@@ -43,16 +44,14 @@ def expected_loss(margin: Floats, shift: Floats, members: Bools, bootstrap: Clus
     ``margin`` and ``shift`` are float [N] in log-odds. For the loss of specificity pass them negated, with the
     negatives as members. Without bounds where fewer than two members exist.
     """
-    method = f"smoothed over margins and {NEIGHBOURS} nearest shifts, {bootstrap.n_groups} groups"
     own = margin[members]
     if own.size < 2:
-        return Estimate(method=method)
+        return Estimate(method="smoothed")
     near = nearest(margin, own)
-    moved, slope, weight = _at(own, margin[near], shift[near])
-    width = _bandwidth(own)
-    loss = ndtr(own / width)[:, None] - ndtr((own[:, None] + moved) / (width * np.maximum(1 + slope, 0.1)))
-    replicates = _resample(loss, weight, near, members, bootstrap)
-    return bootstrap.estimate(float(loss.mean()), replicates).model_copy(update={"method": method})
+    loss, influence = _losses(own, margin[near], shift[near])
+    replicates = _resample(loss, influence, near, members, bootstrap)
+    estimate = bootstrap.estimate(float(loss.mean()), replicates, members)
+    return estimate.model_copy(update={"method": f"smoothed over margins and {NEIGHBOURS} shifts, {estimate.method}"})
 
 
 def nearest(margin: Floats, at: Floats) -> NDArray[np.intp]:
@@ -65,17 +64,24 @@ def nearest(margin: Floats, at: Floats) -> NDArray[np.intp]:
     return window
 
 
-def _at(own: Floats, margin: Floats, shift: Floats) -> tuple[Floats, Floats, Floats]:
-    """Shifts [n, K] moved along each row's regression line to ``own`` [n], and the line: slope [n, 1], weights [n, K].
-
-    The weights give the value of the line at ``own`` from the shifts.
-    """
+def _losses(own: Floats, margin: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    """Expected loss L [n] of the images at ``own`` [n], from margins and shifts [n, K] of their neighbours; and the
+    influence [n, K] of each neighbour on it: by its own term, through the value of the line there, and its slope."""
     centre = margin.mean(axis=1, keepdims=True)
     away, ahead = margin - centre, own[:, None] - centre
     spread = (away**2).sum(axis=1, keepdims=True)
     lever = np.divide(away, spread, out=np.zeros_like(away), where=spread > 0)
     slope = (lever * shift).sum(axis=1, keepdims=True)
-    return shift + slope * (own[:, None] - margin), slope, 1 / margin.shape[1] + ahead * lever
+    moved = shift + slope * (own[:, None] - margin)
+    stretch = np.maximum(1 + slope, 0.1)
+    width = _bandwidth(own)
+    after = (own[:, None] + moved) / (width * stretch)
+    terms = ndtr(own / width)[:, None] - ndtr(after)
+    loss: Floats = terms.mean(axis=1)
+    by_value = (1 / margin.shape[1] + ahead * lever) * (terms - loss[:, None])
+    by_slope = lever * (moved - moved.mean(axis=1, keepdims=True))
+    steepness = (norm.pdf(after) * after).mean(axis=1, keepdims=True) / stretch
+    return loss, by_value + by_slope * steepness
 
 
 def _bandwidth(own: Floats) -> float:
@@ -86,21 +92,20 @@ def _bandwidth(own: Floats) -> float:
 
 
 def _resample(
-    loss: Floats, weight: Floats, near: NDArray[np.intp], members: Bools, bootstrap: ClusterBootstrap
+    loss: Floats, influence: Floats, near: NDArray[np.intp], members: Bools, bootstrap: ClusterBootstrap
 ) -> Floats:
-    """The mean of ``loss`` when groups are drawn again: float [2000].
+    """The mean of ``loss`` [n] when groups are drawn again: float [2000].
 
-    With counts c, image i has the weight c_i, and its mean L_i over j is drawn anew to first order, as
-    L_i + sum over j of c_j weight_ij (loss_ij - L_i): one form in the counts of the groups.
+    With counts c, image i has the weight c_i, and its loss is drawn anew to first order, as
+    L_i + sum over j of c_j influence_ij: one form in the counts of the groups.
     """
-    mean = loss.mean(axis=1, keepdims=True)
     pairs = np.repeat(bootstrap.index[members], near.shape[1]), bootstrap.index[near.ravel()]
     shape = (bootstrap.n_groups, bootstrap.n_groups)
-    form = coo_array(((weight * (loss - mean)).ravel(), pairs), shape=shape).tocsr()
+    form = coo_array((influence.ravel(), pairs), shape=shape).tocsr()
     counts = bootstrap.counts
-    drawn = np.asarray(form @ counts.T) * counts.T
+    drawn = (np.asarray(form @ counts.T) * counts.T).sum(axis=0)
     size = counts @ np.bincount(bootstrap.index[members], minlength=bootstrap.n_groups)
     own = np.zeros(members.size)
-    own[members] = mean[:, 0]
-    redrawn: Floats = np.divide(drawn.sum(axis=0), size, out=np.full(size.shape, np.nan), where=size > 0)
+    own[members] = loss
+    redrawn: Floats = np.divide(drawn, size, out=np.full(size.shape, np.nan), where=size > 0)
     return bootstrap.mean(own, members) + redrawn

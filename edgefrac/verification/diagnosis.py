@@ -86,8 +86,7 @@ def diagnose(reference: Outputs, candidate: Outputs, verdict: Verdict, facts: Fi
 
 def smoothness(images: NDArray[np.uint8]) -> float:
     """Median over images (uint8 [N, S, S]) of the correlation of neighbouring pixels: near 1 for radiographs."""
-    left, right = images[:, :, :-1], images[:, :, 1:]
-    return float(np.median(evidence_correlation(left, right)))
+    return float(np.median([evidence_correlation(i[None, :, :-1], i[None, :, 1:])[0] for i in images]))
 
 
 @dataclass(frozen=True)

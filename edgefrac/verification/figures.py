@@ -57,5 +57,5 @@ def _auroc(y: np.ndarray, p: np.ndarray, g: np.ndarray, bootstrap: ClusterBootst
         return Estimate(value=metrics.auroc(y, p), method="DeLong")
     if normal.value in (0.0, 1.0):
         return newcombe_auroc(normal.value, np.unique(g[y == 1]).size, np.unique(g[y == 0]).size)
-    resampled = bootstrap.estimate(normal.value, bootstrap.auroc(y, p))
+    resampled = bootstrap.estimate(normal.value, bootstrap.auroc(y, p), y == 1)
     return max(normal, resampled, key=lambda estimate: estimate.width)

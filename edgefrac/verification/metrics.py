@@ -32,12 +32,12 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float | None:
 
 def sensitivity(labels: ArrayLike, probability: ArrayLike, threshold: float) -> float | None:
     """Share of the positives that are called positive."""
-    return _mean((np.asarray(probability) >= threshold)[np.asarray(labels) == 1])
+    return _mean((np.asarray(probability, np.float64) >= threshold)[np.asarray(labels) == 1])
 
 
 def specificity(labels: ArrayLike, probability: ArrayLike, threshold: float) -> float | None:
     """Share of the negatives that are called negative."""
-    return _mean((np.asarray(probability) < threshold)[np.asarray(labels) == 0])
+    return _mean((np.asarray(probability, np.float64) < threshold)[np.asarray(labels) == 0])
 
 
 def brier(labels: ArrayLike, probability: ArrayLike) -> float | None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.optimize import brentq
 from scipy.stats import binomtest, norm, rankdata
+from scipy.stats import t as student
 
 from edgefrac.verification.metrics import ECE_BINS, Bools, Floats, ece_bins
 
@@ -48,7 +49,7 @@ class ClusterBootstrap:
     """Cluster bootstrap (Field & Welsh 2007): whole groups are drawn with replacement, 2000 times, by a fixed seed.
 
     ``groups`` is [N], any labels. Methods that resample return one value per replicate, float [2000], NaN where a
-    replicate does not define the figure; ``estimate`` turns them into a percentile interval.
+    replicate does not define the figure; ``estimate`` turns them into an interval.
     """
 
     def __init__(self, groups: ArrayLike) -> None:
@@ -91,13 +92,18 @@ class ClusterBootstrap:
             result[start : start + _CHUNK] = _divide(wins, drawn.sum(axis=1) * below[:, -1])
         return result
 
-    def estimate(self, value: float | None, replicates: Floats) -> Estimate:
-        """The figure ``value`` with the percentile interval of its replicates."""
-        method = f"cluster bootstrap, {self.n_groups} groups, {REPLICATES} replicates"
+    def estimate(self, value: float | None, replicates: Floats, of: Bools | None = None) -> Estimate:
+        """The figure ``value`` with the expanded percentile interval of its replicates (Hesterberg 2015).
+
+        It widens the percentile interval as Student's t does for few groups: those with an image where ``of`` holds.
+        """
+        groups = self.n_groups if of is None else np.unique(self.index[of]).size
+        method = f"cluster bootstrap, {groups} groups, {REPLICATES} replicates"
         defined = replicates[np.isfinite(replicates)]
-        if value is None or self.n_groups < 2 or defined.size < REPLICATES // 2:
+        if value is None or groups < 2 or defined.size < REPLICATES // 2:
             return Estimate(value=value, method=method)
-        tail = 100 * (1 - CONFIDENCE) / 2
+        reach = np.sqrt(groups / (groups - 1)) * student.ppf(0.5 + CONFIDENCE / 2, groups - 1)
+        tail = 100 * norm.cdf(-reach)
         low, high = np.percentile(defined, [tail, 100 - tail])
         return Estimate(value=value, low=float(low), high=float(high), method=method)
 

@@ -39,7 +39,7 @@ def picture(canvas: np.ndarray) -> np.ndarray:
 
 
 def coloured(canvas: np.ndarray) -> np.ndarray:
-    return np.ptp(picture(canvas), axis=2) > 8
+    return np.ptp(picture(canvas), axis=2) > 4
 
 
 def test_negative_radiograph_is_left_untouched() -> None:

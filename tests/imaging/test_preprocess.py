@@ -71,12 +71,11 @@ def test_large_sums_do_not_overflow() -> None:
 def test_a_large_detector_image_takes_a_moment() -> None:
     pixels = noise(2880, 2880)
     seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
+    for _ in range(5):
+        started = time.thread_time()  # of this thread alone: other programs may be busy
         preprocess(pixels, 320)
-        seconds.append(time.perf_counter() - started)
-    # 20 ms on an idle core, and a prefix sum over the raster takes 150; the machine may be busy
-    assert min(seconds) < 0.12
+        seconds.append(time.thread_time() - started)
+    assert min(seconds) < 0.1  # 20 ms on an idle core, where a prefix sum over the raster takes 150
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_an_input_that_breaks_the_contract_is_refused(tmp_path: Path) -> None:
 def test_a_file_without_contract_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.tflite"
     path.write_bytes(tflite_model.build(None))
-    with pytest.raises(ModelFileError, match="foreign.tflite.*contract"):
+    with pytest.raises(ModelFileError, match=r"foreign\.tflite.*contract"):
         open_session(path)
 
 

@@ -12,6 +12,7 @@ from edgefrac.verification.gate import Outputs
 
 Floats = NDArray[np.float64]
 THRESHOLD = 0.5
+SPREAD = 2.3
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class Study:
 
 
 def study(n: int = 900, seed: int = 0, group: int = 3, positives: float = 1 / 3) -> Study:
-    """A classifier of AUROC about 0.95 with 6x5 evidence maps whose mean is the logit."""
+    """A calibrated classifier of AUROC about 0.95 with 6x5 evidence maps whose mean is the logit."""
     rng = np.random.default_rng(seed)
     labels = (rng.random(n) < positives).astype(np.int64)
-    logit = np.where(labels == 1, 1.6, -1.8) + rng.normal(0, 1.4, n)
+    # normal log-odds are calibrated where the class means are a variance apart, about the prior log-odds
+    middle = np.log(positives / (1 - positives))
+    logit = middle + SPREAD**2 * (labels - 0.5) + rng.normal(0, SPREAD, n)
     maps = rng.normal(0, 2, (n, 6, 5))
     maps += (logit - maps.mean(axis=(1, 2)))[:, None, None]
     return Study(labels, np.arange(n) // group, outputs(logit, maps))

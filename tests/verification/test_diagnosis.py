@@ -93,6 +93,14 @@ def test_labels_swapped_in_the_data() -> None:
     assert cause(shifted(REFERENCE, 0.02), labels=1 - STUDY.labels) == "labels swapped in the data"
 
 
+def test_a_stuck_output_is_not_taken_for_swapped_labels() -> None:
+    rare = study(positives=0.12)
+    stuck = outputs(np.full_like(rare.reference.logit, 4.0), rare.reference.evidence)
+    verdict = judge(rare.reference, stuck, **rare.facts, precision="fp32")
+    found = diagnose(rare.reference, stuck, verdict, {})
+    assert found is not None and "swapped" not in found.cause
+
+
 def test_sigmoid_twice() -> None:
     twice = outputs(REFERENCE.probability, REFERENCE.evidence)
     for precision in ("int8", "fp32"):

@@ -7,7 +7,6 @@ what they add to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import cos, sin
 
@@ -47,10 +46,9 @@ class Anatomy:
     field: tuple[float, float]
 
 
-def draw_anatomy(rng: Rng) -> Anatomy:
-    """Draw one of the limbs, and its owner's stature and bone density."""
-    build: Callable[[Rng], Anatomy] = _LIMBS[int(rng.integers(len(_LIMBS)))]
-    anatomy = build(rng)
+def draw_anatomy(rng: Rng, limb: int) -> Anatomy:
+    """Draw the bones of limb ``limb`` (0 up to ``LIMBS``), and its owner's stature and bone density."""
+    anatomy = _LIMBS[limb](rng)
     density, stature = rng.uniform(0.75, 1.15), rng.uniform(0.85, 1.08)
     bones = tuple(_dense(_grown(bone, stature), density) for bone in anatomy.bones)
     if rng.random() < 0.3:
@@ -65,15 +63,16 @@ def _forearm(rng: Rng) -> Anatomy:
     ulna = _long_bone(
         rng, (-11, -18, -3), (-13, 222, -3), ((0, 12), (0.1, 11), (0.25, 7), (0.6, 6), (0.9, 5.5), (1, 7.5)), 0.95, -2.0
     )
+    humerus = _long_bone(rng, (2, -330, -2), (0, -6, -2), ((0, 12), (0.8, 13), (0.93, 27), (1, 25)), 0.6)
     carpals, metacarpals = _wrist(rng, (-1, 228, 0))
     soft = (
-        _limb((0, -130, 0), (0, 262, 0), ((0, 48), (0.5, 44), (0.8, 31), (0.95, 29), (1, 28)), 0.8),
+        _limb((0, -400, 0), (0, 262, 0), ((0, 52), (0.6, 46), (0.8, 31), (0.95, 29), (1, 28)), 0.8),
         _limb((-1, 195, 0), (0, 420, 0), ((0, 28), (0.2, 30), (0.4, 43), (1, 46)), 0.42),
     )
     return Anatomy(
         "hand",
         "forearm",
-        (radius, ulna, *carpals, *metacarpals),
+        (radius, ulna, humerus, *carpals, *metacarpals),
         soft,
         (Site(0, 0.3, 0.93), Site(0, 0.82, 0.94), Site(1, 0.3, 0.9)),
         (("frontal", 0.0), ("lateral", 90.0)),
@@ -202,6 +201,7 @@ def _shoulder(rng: Rng) -> Anatomy:
 
 
 _LIMBS = (_forearm, _hand, _leg, _hip, _shoulder)
+LIMBS = len(_LIMBS)
 
 
 def _wrist(rng: Rng, at: Vector) -> tuple[list[Tube], list[Tube]]:

@@ -74,7 +74,7 @@ def _kind_odds(difficulty: float) -> list[float]:
 
 
 def broken_chords(part: Section, fracture: Fracture, view: View) -> tuple[Raster, Raster, Raster]:
-    """(whole, core) path lengths of the broken tube in pixels, and to what degree, 0 to 1, a pixel is of the fracture."""
+    """(whole, core) path lengths of the broken tube in pixels, and how much of each pixel is fracture (0 to 1)."""
     at = part.index(part.u)
     place = np.float32(fracture.s * part.length)
     gap = np.float32(max(fracture.gap * view.scale, 0.6))

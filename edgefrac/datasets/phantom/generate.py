@@ -1,7 +1,8 @@
 """One phantom from two integers: patient, view, label and difficulty follow from (seed, index).
 
-Index 2p and 2p + 1 are two views of patient p; patients take turns in being fractured. Everything but the fracture
-is drawn before it and from the same distributions for both labels, so nothing but the fracture gives the label away.
+Index 2p and 2p + 1 are two views of patient p; patients take turns in being fractured, and each fractured one has a
+control with the same limb. All but the fracture is drawn before it and from the same distributions for both labels, so
+nothing but the fracture gives the label away.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from math import radians
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.datasets.phantom.anatomy import Anatomy, Site, draw_anatomy
+from edgefrac.datasets.phantom.anatomy import LIMBS, Anatomy, Site, draw_anatomy
 from edgefrac.datasets.phantom.film import expose, smooth_noise
 from edgefrac.datasets.phantom.fracture import Fracture, broken_chords, draw_fracture
 from edgefrac.datasets.phantom.projection import Raster, Section, View, section
@@ -21,6 +22,7 @@ from edgefrac.datasets.phantom.tube import STEPS, Tube
 
 VIEWS = 2
 ASPECT = 373 / 454  # of most clinical plates
+_PATIENT, _LIMB, _VIEW = 0, 1, 2  # what a stream of random numbers is for; a view's number is added to _VIEW
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def draw_scene(seed: int, index: int, longer_side: int) -> Scene:
     """Draw the patient and the view of phantom ``index`` of a series."""
     number, turn = divmod(index, VIEWS)
     patient = _draw_patient(seed, number, label_of(index) == 1)
-    rng = np.random.default_rng([seed, number, 1 + turn])
+    rng = _stream(seed, number, _VIEW + turn)
     name, angle = patient.anatomy.views[turn]
     facets = {
         "region": patient.anatomy.region,
@@ -91,10 +93,15 @@ def fracture_mask(scene: Scene) -> NDArray[np.bool_]:
     return mask
 
 
+def _stream(seed: int, number: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([seed, number, purpose])
+
+
 @lru_cache(maxsize=4)
 def _draw_patient(seed: int, number: int, fractured: bool) -> Patient:
-    rng = np.random.default_rng([seed, number])
-    anatomy = draw_anatomy(rng)
+    limb = int(_stream(seed, number // 2, _LIMB).integers(LIMBS))
+    rng = _stream(seed, number, _PATIENT)
+    anatomy = draw_anatomy(rng, limb)
     site = anatomy.sites[int(rng.integers(len(anatomy.sites)))]
     at, difficulty = rng.uniform(site.low, site.high), float(rng.random())
     bone = anatomy.bones[site.bone]

@@ -7,7 +7,6 @@ both is not trained again, so an interrupted cross-validation goes on where it w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,13 @@ from edgefrac.datasets.sample import Dataset
 from edgefrac.errors import UsageError
 from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
 from edgefrac.models.inference import infer
+from edgefrac.progress import Note, Track
 from edgefrac.training.cache import Pack, pack
 from edgefrac.training.fit import TrainingSet, fit
 from edgefrac.training.operating_point import calibrate, choose_threshold
 from edgefrac.training.recipe import Recipe
 from edgefrac.verification.figures import figures
 
-Track = Callable[[Sequence[Any], str], Any]
-Note = Callable[[str], None]
 PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, for augmentation to zoom in
 
 
@@ -139,7 +137,9 @@ def _train_fold(
     probability = calibration.probability(logits[:, 0])
     threshold = choose_threshold(probability, labels, recipe.minimum_sensitivity)
     network.head.bias.data += calibration.bias
-    trained_on = [h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p]
+    trained_on = [
+        h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p
+    ]
     info = CheckpointInfo(
         name=recipe.name,
         version=__version__,

@@ -1,0 +1,191 @@
+"""Export from end to end: network -> files -> gate -> bundle. No file leaves that was not shown to be equivalent."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgefrac.bundle import GoldenVector, expected, write_bundle
+from edgefrac.contract import Precision
+from edgefrac.datasets import open_dataset
+from edgefrac.datasets.phantom import phantom_dataset
+from edgefrac.datasets.sample import Dataset
+from edgefrac.errors import OutputError, UsageError
+from edgefrac.evaluation import Collection, collect, require_both_classes
+from edgefrac.imaging.preprocess import preprocess
+from edgefrac.pipeline.gating import Judged, make_and_judge
+from edgefrac.pipeline.outputs import figures_of
+from edgefrac.pipeline.recipe import ExportRecipe
+from edgefrac.pipeline.subject import Subject, calibrated_by, load_subject
+from edgefrac.progress import Note, Track
+from edgefrac.recipes.reading import read_recipe
+from edgefrac.reporting.model_card import model_card
+from edgefrac.runtimes.session import open_session
+from edgefrac.runtimes.torch import ExportableSession
+from edgefrac.targets import tflite
+from edgefrac.verification.certificate import Certificate, Data, created, environment
+
+PACKAGES = ("edgefrac", "torch", "timm", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy")
+_GOLDEN_SEED = 2026
+_TOLERANCES: dict[Precision, tuple[float, float]] = {"fp32": (1e-4, 1e-3), "fp16": (5e-3, 5e-2), "int8": (0.02, 1.0)}
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What ``edgefrac export`` was asked for."""
+
+    checkpoint: Path | None = None
+    network: str | None = None
+    targets: tuple[str, ...] = ("tflite",)
+    precision: str | None = None
+    data: str | None = None
+    calibration: Path | None = None
+    out: Path = Path("bundle")
+    recipe: Path | None = None
+    keep_rejected: bool = False
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """Rows of the files that were made, passed or not; ``bundle`` is None where none passed."""
+
+    bundle: Path | None
+    rows: tuple[dict[str, Any], ...]
+    seconds: float
+    passed: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of ``edgefrac export --json``."""
+        return {
+            "bundle": str(self.bundle) if self.bundle else None,
+            "artefacts": list(self.rows),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> ExportResult:
+    """Convert, quantize, gate and bundle; raises an EdgeFracError where that cannot even be tried."""
+    started = time.monotonic()
+    recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
+    if request.precision:
+        recipe = ExportRecipe.model_validate({**recipe.model_dump(), "precision": request.precision})
+    if request.targets != ("tflite",):
+        raise UsageError(f"target '{','.join(request.targets)}' is not available", hint="--target tflite")
+    subject = load_subject(request.checkpoint, request.network, recipe)
+    data = open_dataset(request.data) if request.data else phantom_dataset(recipe.phantoms, recipe.phantom_seed)
+    note(f"gate: {len(data)} images of {data.name}")
+    reference_session = ExportableSession(
+        subject.exportable, subject.exportable.contract("fp32", subject.identity), subject.path
+    )
+    seen = subject.identity.training_data.seen_hashes()
+    reference = collect([reference_session], data.samples, leave_out=seen, track=track)
+    require_both_classes(data.name, reference)
+    with tempfile.TemporaryDirectory(prefix="edgefrac-") as scratch:
+        float_model = tflite.convert_float(subject.exportable)
+        calibrated = calibrated_by(request.calibration, recipe, subject, float_model, reference, note, track)
+        judged = make_and_judge(recipe, subject, float_model, calibrated, data, reference, Path(scratch), note, track)
+        bundle = _bundle(request, recipe, subject, data, reference, judged)
+        rows = [_row(j, bundle) for j in judged]
+        if request.keep_rejected:
+            _keep_rejected(judged, request.out)
+    passed = [row["verdict"] == "passed" for row in rows]
+    ok = any(passed) if recipe.precision == "auto" else all(passed) and bool(passed)
+    return ExportResult(bundle, tuple(rows), time.monotonic() - started, ok)
+
+
+def _bundle(
+    request: ExportRequest,
+    recipe: ExportRecipe,
+    subject: Subject,
+    data: Dataset,
+    reference: Collection,
+    judged: list[Judged],
+) -> Path | None:
+    passed = [j for j in judged if j.certificate.verdict.verdict == "passed"]
+    if not passed:
+        return None
+    contract = passed[0].contract
+    certificate = Certificate(
+        model=subject.identity.name,
+        checkpoint_sha256=subject.identity.checkpoint_sha256,
+        data=Data(
+            name=data.name,
+            n=len(reference.cases),
+            positives=sum(case.label for case in reference.cases),
+            sha256=reference.data_sha256,
+            left_out_seen_in_training=reference.left_out,
+            unreadable=len(reference.unreadable),
+        ),
+        threshold=contract.task().threshold,
+        limits=recipe.limits,
+        reference=figures_of(reference, reference.answers[0], contract),
+        artefacts=tuple(j.certificate for j in judged),
+        environment=environment(PACKAGES),
+        created=created(),
+    )
+    write_bundle(
+        request.out,
+        name=subject.identity.name,
+        artefacts=[j.path for j in passed],
+        contracts={j.path.name: j.contract for j in passed},
+        certificate=certificate.to_json(),
+        model_card=model_card(contract, subject.metrics, certificate),
+        golden=_golden(passed, recipe.golden_vectors),
+    )
+    return request.out
+
+
+def _golden(passed: list[Judged], count: int) -> list[GoldenVector]:
+    """Phantoms, what the network gets to see of them, and what each file answers."""
+    sessions = {j.path.name: open_session(j.path) for j in passed}
+    vectors = []
+    for sample in phantom_dataset(count, _GOLDEN_SEED).samples:
+        raster = sample.read().pixels
+        network_input = preprocess(raster, passed[0].contract.input.size)
+        answers = {}
+        for name, session in sessions.items():
+            prediction = session.predict(network_input)
+            probability, evidence = _TOLERANCES[session.contract.precision]
+            answers[name] = expected(
+                prediction.probability,
+                prediction.evidence,
+                probability_tolerance=probability,
+                evidence_tolerance=evidence,
+            )
+        vectors.append(GoldenVector(sample.id, raster, network_input, answers))
+    return vectors
+
+
+def _row(judged: Judged, bundle: Path | None) -> dict[str, Any]:
+    certificate, verdict = judged.certificate, judged.certificate.verdict
+    kept = bundle is not None and verdict.verdict == "passed"
+    return {
+        "path": str(bundle / certificate.file) if bundle and kept else None,
+        "target": certificate.target,
+        "precision": judged.contract.precision,
+        "bytes": certificate.bytes,
+        "sha256": certificate.sha256,
+        "verdict": verdict.verdict,
+        "auroc_loss": verdict.auroc_loss.value,
+        "auroc_loss_ci": verdict.auroc_loss.interval,
+        "flips": len(verdict.flips),
+        "max_abs_diff": verdict.max_abs_diff,
+        "max_abs_diff_evidence": verdict.max_abs_diff_evidence,
+        "reasons": verdict.reasons,
+        "diagnosis": certificate.diagnosis.model_dump() if certificate.diagnosis else None,
+    }
+
+
+def _keep_rejected(judged: list[Judged], out: Path) -> None:
+    """Beside the bundle, never in it, and under a name that no runtime loads by accident."""
+    for j in judged:
+        if j.certificate.verdict.verdict != "passed":
+            try:
+                out.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(j.path, out.parent / f"{j.path.name}.rejected")
+            except OSError as error:
+                raise OutputError(f"{out.parent}: cannot keep {j.path.name} ({error.strerror or error})") from error

@@ -1,0 +1,45 @@
+"""Checkpoints in torch, float32: the reference that every exported file is held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgefrac.contract import Contract
+from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint
+from edgefrac.models.exportable import Exportable, from_checkpoint, identify
+from edgefrac.models.network import channels_last, normalise
+from edgefrac.runtimes.session import Prediction
+
+
+class ExportableSession:
+    """An exportable network in torch's eager mode."""
+
+    def __init__(self, exportable: Exportable, contract: Contract, path: Path) -> None:
+        self.path = path
+        self.contract = contract
+        self._exportable = exportable
+        self._module = channels_last(exportable.module.eval())
+
+    def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
+        """Run on one network input, uint8 [S, S]."""
+        image = normalise(torch.from_numpy(network_input.copy())[None, None])
+        with torch.inference_mode():
+            output = self._module(image.to(memory_format=torch.channels_last))
+        if not self._exportable.has_evidence:
+            return Prediction(output[0].numpy(), None)
+        probability, evidence = output
+        return Prediction(probability[0].numpy(), evidence[0].permute(1, 2, 0).contiguous().numpy())
+
+
+class TorchSession(ExportableSession):
+    """A ``.safetensors`` checkpoint; raises CheckpointError."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        torch.set_num_threads(threads)
+        network, info = load_checkpoint(path)
+        exportable = from_checkpoint(network, info)
+        super().__init__(exportable, exportable.contract("fp32", identify(info, checkpoint_sha256(path))), path)

@@ -1,0 +1,41 @@
+"""``edgefrac data``: phantoms and splits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgefrac.cli.main import main
+
+
+def test_phantoms_are_written_and_the_same_seed_gives_the_same_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "phantom", str(tmp_path / "a"), "-n", "4", "--seed", "3", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["n"], document["positives"]) == (4, 2)
+    assert main(["data", "phantom", str(tmp_path / "b"), "-n", "4", "--seed", "3"]) == 0
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.png"))
+    assert len(files) == 4
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_split_keeps_groups_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["data", "phantom", str(tmp_path / "phantoms"), "-n", "16"])
+    out = tmp_path / "split.json"
+    capsys.readouterr()
+    command = ["data", "split", str(tmp_path / "phantoms"), "--out", str(out), "--folds", "2", "--json"]
+    assert main(command) == 0
+    document = json.loads(capsys.readouterr().out)
+    fold_of = json.loads(out.read_text())["fold_of"]
+    assert document["folds"] == [list(fold_of.values()).count(0), list(fold_of.values()).count(1)]
+    assert sum(document["folds"]) + len(document["excluded"]) == 16
+
+
+def test_no_phantoms_where_there_can_be_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["data", "phantom", str(tmp_path / "file" / "out"), "-n", "2"]) == 2
+    assert "error: " in capsys.readouterr().err

@@ -1,0 +1,126 @@
+"""``edgefrac predict``: cold start, one bad image among many, overlays, model files that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgefrac.cli.main import main
+from tests import processes, tflite_model
+
+FIELDS = set("file probability label positive threshold evidence_peak model milliseconds".split())
+
+
+@pytest.fixture
+def radiograph(tmp_path: Path) -> Path:
+    path = tmp_path / "wrist.png"
+    Image.fromarray(np.random.default_rng(3).integers(0, 256, (90, 60), dtype=np.uint8)).save(path)
+    return path
+
+
+def test_a_cold_start_needs_neither_torch_nor_a_second(radiograph: Path, tiny_tflite: Path) -> None:
+    command = ["predict", str(radiograph), "--model", str(tiny_tflite), "--json"]
+    assert processes.cpu_seconds(*command) <= 1.0
+    done = processes.run(*command)
+    (row,) = json.loads(done.stdout)
+    assert set(row) == FIELDS
+    assert done.stderr == ""
+    code = f"import sys; from edgefrac.cli.main import main; main({command!r}); print(*sys.modules, file=sys.stderr)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.split()
+    assert "edgefrac.runtimes.litert" in loaded
+    assert not {"torch", "pydicom", "scipy"} & set(loaded)
+
+
+def test_one_unreadable_image_among_many(
+    radiograph: Path, tiny_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("not an image")
+    images = [str(radiograph), str(text), str(tmp_path / "absent.png"), str(radiograph)]
+    assert main(["predict", *images, "--model", str(tiny_tflite), "--json"]) == 2
+    printed = capsys.readouterr()
+    rows = json.loads(printed.out)
+    assert [row["file"] for row in rows] == images
+    assert ["error" in row for row in rows] == [False, True, True, False]
+    assert f"error: {text}: " in printed.err and "absent.png: no such file" in printed.err
+
+
+def test_the_text_says_what_and_where(radiograph: Path, tiny_tflite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(radiograph), "--model", str(tiny_tflite)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{radiograph}: ") and "fracture (p=0." in out and "look at x=" in out
+
+
+def test_overlays_land_in_their_folder(
+    radiograph: Path, tiny_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "overlays"
+    command = ["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(folder), "--json"]
+    assert main(command) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["overlay"] == str(folder / "wrist.overlay.png")
+    assert [path.name for path in folder.iterdir()] == ["wrist.overlay.png"]
+
+
+def test_an_impossible_overlay_folder(
+    radiograph: Path, tiny_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocker = tmp_path / "blocker"
+    blocker.write_text("in the way")
+    assert main(["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(blocker / "x")]) == 2
+    assert f"error: {blocker / 'x'}: cannot write overlays there" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_no_half_overlay(
+    radiograph: Path,
+    tiny_tflite: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(self: Image.Image, file: object, format: str) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    folder = tmp_path / "overlays"
+    assert main(["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(folder)]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("cut.tflite", tflite_model.build(tflite_model.contract())[:1000], "cut short"),
+        ("foreign.tflite", tflite_model.build(None), "contract"),
+        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite file nor"),
+        ("weights.pt", b"\x80\x02}q\x00.", "pickle"),
+    ],
+)
+def test_model_files_that_cannot_be_used(
+    name: str,
+    content: bytes,
+    cause: str,
+    radiograph: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert main(["predict", str(radiograph), "--model", str(path), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {path}: ") and cause in printed.err.splitlines()[0]
+    assert set(json.loads(printed.out)) == {"error", "hint"}
+
+
+@pytest.mark.parametrize("window", ["40", "a,b", "40,400,1"])
+def test_a_window_is_two_numbers(window: str, radiograph: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(radiograph), "--window", window]) == 2
+    assert "expected CENTRE,WIDTH" in capsys.readouterr().err
