@@ -59,9 +59,9 @@ def export(
 
 
 def _table(document: dict[str, Any]) -> str:
-    lines = [f"bundle {document['bundle']} in {document['seconds']:.0f} s"]
+    lines = []
     for row in document["artefacts"]:
-        lines.append(
-            f"{row['verdict']:<10} {row['target']} {row['precision']}  {row['bytes'] / 1e6:.2f} MB  {row['path']}"
-        )
-    return "\n".join(lines)
+        what = f"{row['target']} {row['precision']}  {row['bytes'] / 1e6:.2f} MB"
+        lines.append(f"{row['verdict']:<10} {what}  {row['path'] or ''}".rstrip())
+    written = document["bundle"] or "none, since no file passed"
+    return "\n".join([*lines, f"bundle: {written} ({document['seconds']:.0f} s)"])
