@@ -30,8 +30,8 @@ def inspect_model(path: Path) -> dict[str, Any]:
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     if kind is ModelKind.TFLITE:
-        from edgefrac.targets.tflite import placement
         from edgefrac.targets.tflite_metadata import read_contract
+        from edgefrac.targets.tflite_placement import placement
 
         contract = read_contract(path).model_dump(by_alias=True, mode="json")
         return {**facts, "contract": contract, "placement": placement(path)}

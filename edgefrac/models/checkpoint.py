@@ -58,10 +58,12 @@ class CheckpointInfo(BaseModel):
 
 
 def save_checkpoint(path: Path, network: FractureNet, info: CheckpointInfo, *, half: bool = False) -> None:
-    """Write weights and ``info`` atomically; raises OutputError where the folder cannot be written."""
-    dtype = torch.float16 if half else torch.float32
+    """Write weights and ``info`` atomically; raises OutputError where the folder cannot be written.
+
+    With ``half`` convolution weights are stored as float16, half the size; see ``models.folding``.
+    """
     tensors = {
-        name: (value.to(dtype) if value.is_floating_point() else value).contiguous()
+        name: (value.half() if half and value.ndim > 1 else value).contiguous()
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }

@@ -15,6 +15,7 @@ from edgefrac.pipeline.subject import Calibrated, Subject
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.targets import tflite
+from edgefrac.targets.tflite_placement import element_types, input_quantization, placement
 from edgefrac.verification.certificate import ArtefactCertificate
 from edgefrac.verification.diagnosis import Diagnosis, FileFacts, diagnose
 from edgefrac.verification.figures import Figures
@@ -77,8 +78,8 @@ def _make(
 
 
 def _facts(path: Path, contract: Contract, calibrated: Calibrated | None, float32_passed: bool) -> FileFacts:
-    scale, zero_point = tflite.input_quantization(path)
-    known = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=tflite.element_types(path))
+    scale, zero_point = input_quantization(path)
+    known = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=element_types(path))
     if contract.precision == "int8":
         known["float32_passed"] = float32_passed
         if calibrated:
@@ -106,7 +107,7 @@ def _certify(
     verdict: Verdict,
     diagnosis: Diagnosis | None,
 ) -> ArtefactCertificate:
-    placed = tflite.placement(path)
+    placed = placement(path)
     return ArtefactCertificate(
         file=path.name,
         target="tflite",

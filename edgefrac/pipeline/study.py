@@ -1,7 +1,8 @@
 """A study: train by a recipe on id blocks or patients, and measure on the fold that was never seen.
 
 Each fold leaves ``fold<k>/checkpoint.safetensors`` and ``fold<k>/validation.json`` in the run's folder; a fold that has
-both is not trained again, so an interrupted cross-validation goes on where it was.
+both is not trained again, so an interrupted cross-validation goes on where it was. The recipe's own fold also leaves
+``release.safetensors``: measured, of half the size, ready to export (see ``pipeline.release``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edgefrac.datasets.sample import Dataset
 from edgefrac.errors import UsageError
 from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
 from edgefrac.models.inference import infer
+from edgefrac.pipeline.release import release
 from edgefrac.progress import Note, Track
 from edgefrac.training.cache import Pack, pack
 from edgefrac.training.fit import TrainingSet, fit
@@ -30,6 +32,7 @@ from edgefrac.training.operating_point import calibrate, choose_threshold
 from edgefrac.training.recipe import Recipe
 from edgefrac.verification.figures import figures
 
+CHECKPOINT, RELEASE = "checkpoint.safetensors", "release.safetensors"
 PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, for augmentation to zoom in
 
 
@@ -72,9 +75,14 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
         if not (folder / "validation.json").exists():
             note(f"training fold {fold} of {recipe.data.folds}")
             _train_fold(recipe, material, fold, folder, request.resume, track, progress)
+        if fold == recipe.data.fold and not (folder / RELEASE).exists():
+            training, held_out = material.folds.split(material.dataset, fold)
+            held = replace(material.dataset, samples=tuple(held_out))
+            release(folder / CHECKPOINT, training, held, folder / RELEASE, note=note, track=track)
         validations.append(json.loads((folder / "validation.json").read_text(encoding="utf-8")))
     result = {
-        "checkpoints": [str(run / f"fold{fold}" / "checkpoint.safetensors") for fold in wanted],
+        "checkpoints": [str(run / f"fold{fold}" / CHECKPOINT) for fold in wanted],
+        "release": str(run / f"fold{recipe.data.fold}" / RELEASE),
         "out_of_fold": _pooled(validations),
         "folds": [{"fold": fold, **_pooled([v])} for fold, v in zip(wanted, validations, strict=True)],
     }
@@ -128,6 +136,7 @@ def _train_fold(
         material.phantom[chosen],
         material.known[chosen],
     )
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
     network = fit(recipe, data, folder, resume=resume, progress=progress)
     held_out = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
     logits, _ = infer(network, material.exact.images[held_out], track)
@@ -163,7 +172,8 @@ def _train_fold(
         ),
         recipe=recipe.model_dump(mode="json"),
     )
-    save_checkpoint(folder / "checkpoint.safetensors", network, info)
+    path = folder / CHECKPOINT
+    save_checkpoint(path, network, info)
     document = {
         "ids": [s.id for s in samples],
         "labels": labels.tolist(),

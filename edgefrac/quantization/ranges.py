@@ -12,32 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 Range = tuple[float, float]
+_SHARE = 0.95
+_MARGIN = 1.25  # an evidence peak larger than any in calibration must not be cut: it is what the logit is made of
 
 
 @dataclass
 class RangeObserver:
-    """Collects, per tensor and radiograph, the smallest and the largest value outside a share of outliers.
+    """Collects the smallest and the largest value of each tensor in each radiograph.
 
-    The range is the mean over radiographs of these extremes (as NNCF's default does), so that one odd radiograph does
-    not stretch the scale of all others.
+    Inside the network a range covers 95 % of the radiographs, so that one odd film does not stretch the scale of all
+    others. Tensors in ``whole``, such as the evidence map, are covered entirely and with a margin.
     """
 
-    outliers: float = 0.0
+    whole: frozenset[str] = frozenset()
     _low: dict[str, list[float]] = field(default_factory=dict)
     _high: dict[str, list[float]] = field(default_factory=dict)
 
     def observe(self, key: str, values: NDArray[np.float32]) -> None:
         """Record one radiograph's values of tensor ``key``."""
-        if self.outliers:
-            low, high = np.quantile(values, [self.outliers, 1 - self.outliers])
-        else:
-            low, high = values.min(), values.max()
-        self._low.setdefault(key, []).append(float(low))
-        self._high.setdefault(key, []).append(float(high))
+        self._low.setdefault(key, []).append(float(values.min()))
+        self._high.setdefault(key, []).append(float(values.max()))
 
     def ranges(self) -> dict[str, Range]:
         """One (low, high) per tensor, 0 included."""
-        return {
-            key: (min(0.0, float(np.mean(self._low[key]))), max(0.0, float(np.mean(self._high[key]))))
-            for key in self._low
-        }
+        return {key: self._range(key) for key in self._low}
+
+    def _range(self, key: str) -> Range:
+        if key in self.whole:
+            return min(0.0, _MARGIN * min(self._low[key])), max(0.0, _MARGIN * max(self._high[key]))
+        low = float(np.quantile(self._low[key], 1 - _SHARE))
+        return min(0.0, low), max(0.0, float(np.quantile(self._high[key], _SHARE)))

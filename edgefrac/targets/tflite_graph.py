@@ -10,7 +10,15 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from edgefrac.contract import Contract
-from edgefrac.targets.tflite_metadata import CONTRACT_KEY, STANDARD_KEY, append_labels, standard_metadata
+from edgefrac.targets.tflite_metadata import (
+    CONTRACT_KEY,
+    DIGEST_BYTES,
+    DIGEST_KEY,
+    STANDARD_KEY,
+    append_labels,
+    seal,
+    standard_metadata,
+)
 
 Model = Any  # schema.ModelT, generated without types
 _OPERATOR_NAMES: dict[int, str] = {
@@ -63,7 +71,8 @@ def finish(data: bytes, contract: Contract) -> bytes:
     model.metadata = [m for m in model.metadata or [] if m.name not in (b"CONVERSION_METADATA",)]
     _add_metadata(model, CONTRACT_KEY, contract.to_json().encode())
     _add_metadata(model, STANDARD_KEY, standard_metadata(contract))
-    return append_labels(pack_graph(model), contract)
+    _add_metadata(model, DIGEST_KEY, bytes(DIGEST_BYTES))
+    return seal(append_labels(pack_graph(model), contract))
 
 
 def pack_graph(model: Model) -> bytes:

@@ -1,8 +1,9 @@
 """What is written beside the graph in a TFLite file: the contract, and the standard metadata with labels.
 
-The contract is a metadata buffer named ``edgefrac.contract``. The standard one (``TFLITE_METADATA``, identifier
-M001, schema: tflite-support's ``metadata_schema.fbs``) tells generic readers names, licence and labels; the label
-file itself is zip-appended to the file, as that standard asks.
+The contract is a metadata buffer named ``edgefrac.contract``. One named ``edgefrac.sha256`` holds the SHA-256 of the
+whole file with these 32 bytes as zeros, because a runtime's own verifier lets some damage through and then crashes.
+The standard metadata (``TFLITE_METADATA``, identifier M001, schema: tflite-support's ``metadata_schema.fbs``) tells
+generic readers names, licence and labels; the label file itself is zip-appended to the file, as that standard asks.
 
 Reading is done by a bounds-checked walk over the few flatbuffer tables that lead to the contract: no runtime, no
 generated schema, nothing executed, so a damaged file is an error and predicting from a file starts fast.
@@ -10,6 +11,7 @@ generated schema, nothing executed, so a damaged file is an error and predicting
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zipfile
@@ -23,6 +25,8 @@ from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
 
 CONTRACT_KEY = "edgefrac.contract"
+DIGEST_KEY = "edgefrac.sha256"
+DIGEST_BYTES = 32
 STANDARD_KEY = "TFLITE_METADATA"
 LABEL_FILE = "labels.txt"
 _AXIS_LABELS = 2
@@ -38,16 +42,18 @@ def read_contract(path: Path) -> Contract:
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
     try:
-        text = find_metadata(data, CONTRACT_KEY)
+        contract, digest = find_metadata(data, CONTRACT_KEY), find_metadata(data, DIGEST_KEY)
     except (struct.error, ValueError) as error:
         raise ModelFileError(f"{path}: not a TFLite file, or cut short ({error})") from error
-    if text is None:
+    if contract is None:
         raise ModelFileError(
             f"{path}: a TFLite file without EdgeFrac's contract, so its input, classes and threshold are unknown",
             hint="export it with 'edgefrac export --target tflite'",
         )
+    if digest is None or data[digest.start : digest.stop] != sha256_without(data, digest):
+        raise ModelFileError(f"{path}: damaged, its content does not have the SHA-256 that was written into it")
     try:
-        return Contract.from_json(text)
+        return Contract.from_json(data[contract.start : contract.stop])
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -56,14 +62,22 @@ def read_contract(path: Path) -> Contract:
         ) from error
 
 
-def find_metadata(model: bytes, name: str) -> bytes | None:
-    """Contents of the metadata buffer ``name``; raises ValueError or struct.error for a damaged file."""
+def sha256_without(model: bytes, digest: slice) -> bytes:
+    """SHA-256 of the file with the bytes at ``digest`` as zeros."""
+    hashed = hashlib.sha256(model[: digest.start])
+    hashed.update(bytes(DIGEST_BYTES))
+    hashed.update(model[digest.stop :])
+    return hashed.digest()
+
+
+def find_metadata(model: bytes, name: str) -> slice | None:
+    """Where the metadata buffer ``name`` lies; raises ValueError or struct.error for a damaged file."""
     if len(model) < 8 or model[4:8] != b"TFL3":
         raise ValueError("no TFL3 identifier")
     root = _Table(model, 0 + _u32(model, 0))
     buffers = root.tables(4)
     for entry in root.tables(6):
-        if entry.blob(0) == name.encode():
+        if model[entry.blob(0)] == name.encode():
             number = entry.u32(1)
             if number >= len(buffers):
                 raise ValueError("metadata points outside the file")
@@ -100,11 +114,11 @@ class _Table:
         start = position + _u32(self.data, position)
         return start + 4, _u32(self.data, start)
 
-    def blob(self, index: int) -> bytes:
+    def blob(self, index: int) -> slice:
         start, length = self._vector(index)
         if start + length > len(self.data):
             raise ValueError("data ends beyond the file")
-        return self.data[start : start + length]
+        return slice(start, start + length)
 
     def tables(self, index: int) -> list[_Table]:
         start, length = self._vector(index)
@@ -121,6 +135,13 @@ def _u32(data: bytes, position: int) -> int:
 def channel_labels(contract: Contract) -> list[str]:
     """One label per output channel: the positive class of a binary task, every class of a multilabel one."""
     return [name for task in contract.tasks for name in (task.classes[1:] if task.kind == "binary" else task.classes)]
+
+
+def seal(model: bytes) -> bytes:
+    """Write the whole file's SHA-256 into its ``edgefrac.sha256`` buffer."""
+    digest = find_metadata(model, DIGEST_KEY)
+    assert digest is not None
+    return model[: digest.start] + sha256_without(model, digest) + model[digest.stop :]
 
 
 def append_labels(model: bytes, contract: Contract) -> bytes:

@@ -1,7 +1,7 @@
 """Full int8 TFLite: calibrate a float file, and apply ranges with ai-edge-quantizer.
 
-Convolutions, additions and pads become int8 with per-channel weights; the mean over the evidence map, the calibration
-and the sigmoid stay float32, so that the probability is not rounded twice.
+Everything up to the evidence map becomes int8 with per-channel weights; the mean over the map, the calibration and the
+sigmoid stay float32, so that the probability is not rounded twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from edgefrac.errors import ConversionError
 from edgefrac.progress import Track
 from edgefrac.quantization.ranges import Range, RangeObserver
-from edgefrac.targets.tflite_graph import Model, operator_name, read_graph
+from edgefrac.quantization.rounding import LARGEST, round_kernels
+from edgefrac.targets.tflite_graph import Model, operator_name, pack_graph, read_graph
 
 INTEGER_OPERATORS = (
     "CONV_2D",
@@ -45,11 +46,13 @@ def tensor_keys(model: Model) -> dict[str, int]:
     return keys
 
 
-def calibrate(float_model: bytes, images: NDArray[np.uint8], track: Track, outliers: float = 0.0) -> dict[str, Range]:
+def calibrate(float_model: bytes, images: NDArray[np.uint8], track: Track) -> dict[str, Range]:
     """Run a float32 file (float NHWC input) over network inputs uint8 [N, S, S] and observe every tensor."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    keys = tensor_keys(read_graph(float_model))
+    model = read_graph(float_model)
+    keys = tensor_keys(model)
+    outputs = {int(index) for index in model.subgraphs[0].outputs}
     interpreter = Interpreter(
         model_content=float_model,
         num_threads=2,
@@ -57,7 +60,7 @@ def calibrate(float_model: bytes, images: NDArray[np.uint8], track: Track, outli
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
     interpreter.allocate_tensors()
-    observer = RangeObserver(outliers)
+    observer = RangeObserver(whole=frozenset(key for key, index in keys.items() if index in outputs))
     for image in track(list(images), "calibrating"):
         interpreter.set_tensor(keys["input"], ((image.astype(np.float32) - 128) / 128)[None, :, :, None])
         interpreter.invoke()
@@ -73,26 +76,29 @@ def quantize(float_model: bytes, ranges: dict[str, Range]) -> bytes:
     model = read_graph(float_model)
     keys = tensor_keys(model)
     if set(keys) != set(ranges):
-        missing = sorted(set(keys) - set(ranges)) or sorted(set(ranges) - set(keys))
+        missing = sorted(set(keys) ^ set(ranges))
         raise ConversionError(
             f"the activation ranges were taken from another graph (first difference: {missing[0]})",
             hint="take new ones with --calibration DIR",
         )
     graph = model.subgraphs[0]
-    statistics = {graph.tensors[index].name.decode(): _statistic(ranges[key]) for key, index in keys.items()}
+    for number, tensor in enumerate(graph.tensors):
+        tensor.name = f"t{number}"
     manager = recipe_manager.RecipeManager()
-    present = {operator_name(model, operator) for operator in graph.operators}
-    for name in ("INPUT", *(n for n in INTEGER_OPERATORS if n in present)):
+    for name, outputs in {"INPUT": [], **_integer_operators(model)}.items():
         manager.add_static_config(
-            regex=".*",
+            regex=f"^({'|'.join(f't{index}' for index in outputs)});" if outputs else ".*",
             operation_name=qtyping.TFLOperationName(name),
             activation_num_bits=8,
             weight_num_bits=8,
             algorithm_key=recipe.AlgorithmName.MIN_MAX_UNIFORM_QUANT,
         )
+    _round_weights(model)
     with _quiet():
-        result = quantizer.Quantizer(float_model, manager.get_quantization_recipe()).quantize(
-            statistics, enable_progress_bar=False, enable_progress_report=False
+        result = quantizer.Quantizer(pack_graph(model), manager.get_quantization_recipe()).quantize(
+            {f"t{index}": _statistic(ranges[key]) for key, index in keys.items()},
+            enable_progress_bar=False,
+            enable_progress_report=False,
         )
     return bytes(result.quantized_model)
 
@@ -117,6 +123,45 @@ def half(float_model: bytes) -> bytes:
             enable_progress_bar=False, enable_progress_report=False
         )
     return bytes(result.quantized_model)
+
+
+def _integer_operators(model: Model) -> dict[str, list[int]]:
+    """Operator name -> output tensors of the operators to quantize: all that the evidence map is computed from."""
+    graph = model.subgraphs[0]
+    maps = [index for index in graph.outputs if len(graph.tensors[index].shape) == 4]
+    maker = {int(operator.outputs[0]): operator for operator in graph.operators}
+    wanted: set[int] = set()
+    open_ends = [int(index) for index in maps or graph.outputs]
+    while open_ends:
+        index = open_ends.pop()
+        if index in maker and index not in wanted:
+            wanted.add(index)
+            open_ends += [int(i) for i in maker[index].inputs]
+    found: dict[str, list[int]] = {}
+    for index in sorted(wanted):
+        name = operator_name(model, maker[index])
+        if name in INTEGER_OPERATORS:
+            found.setdefault(name, []).append(index)
+    return found
+
+
+def _round_weights(model: Model) -> None:
+    """Put every convolution's weights on their int8 grid, see ``quantization.rounding``."""
+    graph = model.subgraphs[0]
+    for operator in graph.operators:
+        name = operator_name(model, operator)
+        if name not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            continue
+        tensor = graph.tensors[operator.inputs[1]]
+        buffer = model.buffers[tensor.buffer]
+        weights = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape)
+        # per channel: the first axis of CONV_2D [O, kh, kw, I], the last of DEPTHWISE_CONV_2D [1, kh, kw, O]
+        by_channel = weights if name == "CONV_2D" else np.moveaxis(weights, -1, 0)
+        flat = by_channel.reshape(len(by_channel), -1)
+        scale = np.maximum(np.abs(flat).max(axis=1), 1e-8).astype(np.float32) / LARGEST
+        rounded = round_kernels(flat, scale).reshape(by_channel.shape)
+        rounded = rounded if name == "CONV_2D" else np.moveaxis(rounded, 0, -1)
+        buffer.data = np.frombuffer(np.ascontiguousarray(rounded).tobytes(), np.uint8)
 
 
 def _statistic(limits: Range) -> dict[str, Any]:

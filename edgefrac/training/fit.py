@@ -80,5 +80,4 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
             num_sanity_val_steps=0,
         )
         trainer.fit(task, loader, ckpt_path=state if resume and state.exists() else None)
-    trained: FractureNet = task.network.cpu().eval()
-    return trained
+    return task.trained()

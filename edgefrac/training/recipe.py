@@ -31,6 +31,7 @@ class Stage(_Section):
     epochs: int = Field(ge=1)
     size: int = Field(ge=32, multiple_of=32)
     view: float = Field(default=1.0, gt=0, le=1)
+    int8: bool = Field(default=False, description="simulate int8 rounding in the forward pass")
 
 
 class Sampling(_Section):
@@ -76,6 +77,7 @@ class Recipe(_Section):
     name: str
     architecture: str = "efficientnet-lite0"
     pretrained: bool = True
+    start_from: str = Field(default="", description="checkpoint to start from; {fold} stands for the held-out fold")
     seed: int = 7
     stages: tuple[Stage, ...]
     minimum_sensitivity: float = Field(default=0.90, gt=0, lt=1, description="operating point, chosen on validation")

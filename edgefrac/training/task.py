@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,9 +11,11 @@ from torch import nn
 from torch.nn import functional
 
 from edgefrac.errors import UsageError
+from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.network import FractureNet, channels_last, normalise
 from edgefrac.training.augmentation import augment
 from edgefrac.training.losses import EvidenceLoss
+from edgefrac.training.quantization_aware import QuantizationAware
 from edgefrac.training.recipe import Recipe
 
 Batch = dict[str, torch.Tensor]
@@ -26,8 +29,12 @@ class FractureTask(pl.LightningModule):
         self.recipe = recipe
         self.steps = steps
         self.network = FractureNet(recipe.architecture, pretrained=recipe.pretrained)
+        if recipe.start_from:
+            trained, _ = load_checkpoint(Path(recipe.start_from.format(fold=recipe.data.fold)))
+            self.network.load_state_dict(trained.state_dict())
         channels_last(self.network)
         self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
+        self.int8 = QuantizationAware(self.network) if any(stage.int8 for stage in recipe.stages) else None
         self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
         for module in self.frozen:
             module.requires_grad_(False)
@@ -50,6 +57,17 @@ class FractureTask(pl.LightningModule):
         if stage.view < 1:
             label = label * ((masks.amax((1, 2, 3)) > 0.5) | (batch["known"] == 0))
         return {**batch, "image": images, "mask": masks, "label": label}
+
+    def on_train_epoch_start(self) -> None:
+        if self.int8 is not None:
+            self.int8.active = self.recipe.stage_at(self.current_epoch).int8
+
+    def trained(self) -> FractureNet:
+        """The network as it leaves training: plain weights, on the CPU, in eval mode."""
+        if self.int8 is not None:
+            self.int8.remove()
+        network: FractureNet = self.network.cpu().eval()
+        return network
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         image = normalise(batch["image"]).to(memory_format=torch.channels_last)

@@ -1,0 +1,57 @@
+"""Fold batch normalisation into convolutions, so that a checkpoint of float16 weights is exactly what is exported.
+
+A converter folds batch normalisation anyway. If that happens after the weights were rounded to float16, the folded
+ones are no float16 numbers any more, and the float16 file differs from the network for no good reason.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from edgefrac.errors import ConversionError
+from edgefrac.models.network import FractureNet
+
+_PROBE_SIZE = 96
+_TOLERANCE = 1e-3
+
+
+def fold_and_halve(network: FractureNet) -> FractureNet:
+    """Fold each batch normalisation into the convolution before it and round weights and biases to float16 numbers.
+
+    The normalisation layers stay, as the identity plus bias, so the architecture is the same. Works in place, in eval
+    mode. Raises ConversionError if the network computes something else afterwards, before any rounding.
+    """
+    network.eval()
+    probe = torch.randn(2, 1, _PROBE_SIZE, _PROBE_SIZE, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        before, _ = network(probe)
+    convolution: nn.Conv2d | None = None
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            convolution = module
+        elif isinstance(module, nn.BatchNorm2d) and convolution is not None:
+            _fold(convolution, module)
+            convolution = None
+    with torch.inference_mode():
+        after, _ = network(probe)
+    if not torch.allclose(before, after, rtol=_TOLERANCE, atol=_TOLERANCE):
+        raise ConversionError(f"{network.architecture}: batch normalisation does not follow its convolution")
+    for parameter in network.parameters():
+        parameter.data = parameter.data.half().float()
+    return network
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None and variance is not None
+    weight, bias = fuse_conv_bn_weights(
+        convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias
+    )
+    convolution.weight.data = weight.data
+    norm.bias.data = bias.data
+    norm.weight.data.fill_(1.0)
+    mean.zero_()
+    # with this variance, variance + eps is the float32 number 1, or next to it
+    variance.fill_(1.0 - norm.eps)

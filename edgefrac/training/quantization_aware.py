@@ -1,0 +1,90 @@
+"""Quantization-aware training: int8 rounding in the forward pass, gradients straight through it.
+
+Krishnamoorthi 2018 (arXiv:1806.08342): weights per output channel and symmetric, activations per tensor with running
+ranges. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale per channel.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from edgefrac.models.network import FractureNet
+
+_MOMENTUM = 0.05
+_LEVELS = 255
+
+
+class QuantizationAware(nn.Module):
+    """Simulates int8 in ``network`` while ``active``; its running ranges are part of the training state."""
+
+    def __init__(self, network: FractureNet) -> None:
+        super().__init__()
+        self.active = False
+        self._convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+        for convolution in self._convolutions:
+            parametrize.register_parametrization(convolution, "weight", _RoundedWeight(self))
+        named = {
+            name.replace(".", "_"): module
+            for name, module in network.named_modules()
+            if _is_edge(module) or module is network.head.conv
+        }
+        self.ranges = nn.ModuleDict({name: _RoundedActivation() for name in named})
+        for name, module in named.items():
+            module.register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str) -> object:
+        def round_output(module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+            if not (self.active and module.training):
+                return output
+            rounded: torch.Tensor = self.ranges[name](output)
+            return rounded
+
+        return round_output
+
+    def remove(self) -> None:
+        """Leave plain weights behind."""
+        self.active = False
+        for convolution in self._convolutions:
+            parametrize.remove_parametrizations(convolution, "weight", leave_parametrized=False)
+
+
+class _RoundedWeight(nn.Module):
+    def __init__(self, owner: QuantizationAware) -> None:
+        super().__init__()
+        self._owner = (owner,)  # in a tuple, so that the owner does not become a submodule of its own network
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        if not self._owner[0].active:
+            return weight
+        scale = weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
+        zero = torch.zeros_like(scale, dtype=torch.int32)
+        return torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -127, 127)
+
+
+class _RoundedActivation(nn.Module):
+    low: torch.Tensor
+    high: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.tensor(0.0))
+        self.register_buffer("high", torch.tensor(0.0))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        extremes = values.detach().aminmax()
+        low, high = extremes.min.clamp(max=0), extremes.max.clamp(min=0)
+        first = bool(self.high == self.low)
+        self.low.copy_(low if first else torch.lerp(self.low, low, _MOMENTUM))
+        self.high.copy_(high if first else torch.lerp(self.high, high, _MOMENTUM))
+        scale = (self.high - self.low).clamp(min=1e-6) / _LEVELS
+        zero = (-self.low / scale).round().to(torch.int32)
+        return torch.fake_quantize_per_tensor_affine(values, scale, zero, 0, _LEVELS)
+
+
+def _is_edge(module: nn.Module) -> bool:
+    """Whether a module's output becomes an int8 tensor of the exported graph."""
+    if isinstance(module, nn.BatchNorm2d):  # timm's includes its activation
+        return type(module) is not nn.BatchNorm2d
+    return isinstance(module, nn.ReLU6) or bool(getattr(module, "has_skip", False))
