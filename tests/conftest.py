@@ -27,3 +27,14 @@ def tiny_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny.tflite"
     path.write_bytes(tflite_model.build(tflite_model.contract()))
     return path
+
+
+@pytest.fixture(scope="session")
+def reference_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled reference, exported once through the command line and gated on phantoms, as ``make demo`` does."""
+    pytest.importorskip("litert_torch")
+    from edgefrac.cli.main import main
+
+    folder = tmp_path_factory.mktemp("export") / "bundle"
+    assert main(["export", "--target", "tflite", "--out", str(folder)]) == 0
+    return folder

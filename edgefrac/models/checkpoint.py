@@ -7,6 +7,7 @@ bundled checkpoint must be small); the network is then *defined* by the rounded 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,12 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from edgefrac.contract import TrainingData
-from edgefrac.errors import CheckpointError, OutputError
+from edgefrac.errors import CheckpointError, OutputError, UsageError
 from edgefrac.models.network import FractureNet, TaskSpec
 
 _KEY = "edgefrac"
@@ -33,8 +34,8 @@ class TaskState(BaseModel):
     name: str
     kind: Literal["binary", "multilabel"]
     classes: tuple[str, ...]
-    temperature: float
-    threshold: float
+    temperature: float = Field(gt=0)
+    threshold: float = Field(gt=0, lt=1)
     threshold_rule: str
 
 
@@ -47,7 +48,7 @@ class CheckpointInfo(BaseModel):
     name: str
     version: str
     architecture: str
-    input_size: int
+    input_size: int = Field(gt=0)
     tasks: tuple[TaskState, ...]
     training_data: TrainingData
     ranges: dict[str, tuple[float, float]] = {}
@@ -73,7 +74,8 @@ def save_checkpoint(path: Path, network: FractureNet, info: CheckpointInfo, *, h
         save_file(tensors, temporary, metadata={_KEY: info.model_dump_json()})
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder itself may be what is wrong
+            temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot write the checkpoint ({error})", hint="choose another folder") from error
 
 
@@ -101,7 +103,10 @@ def load_checkpoint(path: Path) -> tuple[FractureNet, CheckpointInfo]:
     info = read_info(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    network = FractureNet(info.architecture, tuple(TaskSpec(t.name, t.kind, t.classes) for t in info.tasks))
+    try:
+        network = FractureNet(info.architecture, tuple(TaskSpec(t.name, t.kind, t.classes) for t in info.tasks))
+    except UsageError as error:
+        raise CheckpointError(f"{path}: {error.message}", hint=error.hint) from error
     wanted = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     wrong = sorted(set(wanted) ^ set(tensors)) or [k for k in wanted if wanted[k].shape != tensors[k].shape]
     if wrong:
@@ -122,12 +127,14 @@ def checkpoint_sha256(path: Path) -> str:
 
 def _refuse_foreign(path: Path) -> None:
     try:
-        head = path.open("rb").read(16)
+        with path.open("rb") as file:
+            head = file.read(16)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not head:
         raise CheckpointError(f"{path}: empty file")
-    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+    # safetensors begin with the length of their header, which may look like anything, and its brace
+    if head[8:9] != b"{" and head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise CheckpointError(
             f"{path}: a pickle or torch archive, which could run code; EdgeFrac never opens one",
             hint="save the weights with safetensors.torch.save_file",

@@ -17,8 +17,6 @@ from edgefrac.contract import Task
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.exportable import Exportable, ExportNet
 
-_PROBE_SIZE = 96
-
 
 class _Evidence(nn.Module):
     """Feature map of ``network`` at ``layer`` times the rows of its last linear layer: (B, K, h, w)."""
@@ -58,8 +56,8 @@ def load_external(spec: str, size: int) -> Exportable:
     UsageError where it cannot be found, CheckpointError where it is no such network.
     """
     network = _build(spec)
-    channels, outputs = _geometry(spec, network)
-    found = _pooled_features(network, channels)
+    channels, outputs = _geometry(spec, network, size)
+    found = _pooled_features(network, channels, size)
     task = Task(
         name="fracture",
         kind="binary",
@@ -84,27 +82,29 @@ def load_external(spec: str, size: int) -> Exportable:
 
 
 def _build(spec: str) -> nn.Module:
-    module_name, separator, factory = spec.partition(":")
-    if not separator:
+    module_name, _, factory = spec.partition(":")
+    if not (module_name and factory):
         raise UsageError(f"--model {spec}: not of the form package.module:factory")
     try:
         network = getattr(importlib.import_module(module_name), factory)()
     except (ImportError, AttributeError) as error:
         raise UsageError(f"--model {spec}: {error}", hint="is the module on PYTHONPATH?") from error
+    except Exception as error:  # foreign code may raise anything
+        raise UsageError(f"--model {spec}: the factory fails ({error})") from error
     if not isinstance(network, nn.Module):
         raise UsageError(f"--model {spec}: the factory returned a {type(network).__name__}, not a torch.nn.Module")
     return network.eval()
 
 
-def _geometry(spec: str, network: nn.Module) -> tuple[int, int]:
+def _geometry(spec: str, network: nn.Module, size: int) -> tuple[int, int]:
     """Input channels (1 or 3) and output width (1 or 2)."""
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     channels = first.in_channels if first is not None else 1
     try:
         with torch.no_grad():
-            output = network(torch.zeros(1, channels, _PROBE_SIZE, _PROBE_SIZE))
+            output = network(torch.zeros(1, channels, size, size))
     except Exception as error:  # foreign code may raise anything
-        raise CheckpointError(f"--model {spec}: the network fails on a {_PROBE_SIZE} px image ({error})") from error
+        raise CheckpointError(f"--model {spec}: the network fails on a {size} px image ({error})") from error
     if (
         not isinstance(output, torch.Tensor)
         or output.ndim != 2
@@ -118,7 +118,7 @@ def _geometry(spec: str, network: nn.Module) -> tuple[int, int]:
     return channels, int(output.shape[1])
 
 
-def _pooled_features(network: nn.Module, channels: int) -> tuple[nn.Module, nn.Linear] | str:
+def _pooled_features(network: nn.Module, channels: int, size: int) -> tuple[nn.Module, nn.Linear] | str:
     """The layer whose spatial mean feeds the last linear layer, and that layer; or why there is none."""
     linears = [m for m in network.modules() if isinstance(m, nn.Linear)]
     if not linears:
@@ -130,7 +130,7 @@ def _pooled_features(network: nn.Module, channels: int) -> tuple[nn.Module, nn.L
     ]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        result = network(torch.randn(2, channels, _PROBE_SIZE, _PROBE_SIZE, generator=generator))
+        result = network(torch.randn(2, channels, size, size, generator=generator))
     for hook in hooks:
         hook.remove()
     linear = linears[-1]

@@ -10,12 +10,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from edgefrac.contract import PREPROCESS
+from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError, OutputError
 from edgefrac.imaging.preprocess import Placement, preprocess
@@ -28,7 +30,7 @@ MASK_SCALE = 4
 class Pack:
     """``images`` uint8 [N, S, S] and ``masks`` uint8 [N, S/4, S/4] (0 or 255), memory-mapped, in data set order.
 
-    ``kept`` are the positions (in the data set) that could be read; ``unreadable`` says why the others could not.
+    ``kept`` are the N positions (in the data set) that could be read; ``unreadable`` says why the others could not.
     """
 
     images: NDArray[np.uint8]
@@ -50,8 +52,8 @@ def pack(dataset: Dataset, size: int, folder: Path, track: Track) -> Pack:
             raise OutputError(f"{folder}: cannot write packed images ({error.strerror or error})") from error
     facts = json.loads(index.read_text(encoding="utf-8"))
     return Pack(
-        images=np.load(folder / f"{stem}.images.npy", mmap_mode="r"),
-        masks=np.load(folder / f"{stem}.masks.npy", mmap_mode="r"),
+        images=np.load(folder / f"{stem}.images.npy", mmap_mode="r")[: len(facts["kept"])],
+        masks=np.load(folder / f"{stem}.masks.npy", mmap_mode="r")[: len(facts["kept"])],
         kept=tuple(facts["kept"]),
         sha256=tuple(facts["sha256"]),
         unreadable=tuple(facts["unreadable"]),
@@ -64,9 +66,20 @@ def _fingerprint(dataset: Dataset) -> str:
 
 
 def _build(dataset: Dataset, size: int, folder: Path, stem: str, track: Track) -> None:
-    count = len(dataset.samples)
+    """Write the two arrays and, last, the index that says they are whole."""
     parts = {name: folder / f".{stem}.{name}.{os.getpid()}.npy" for name in ("images", "masks")}
-    small = size // MASK_SCALE
+    try:
+        facts = _fill(dataset, size, parts, track)
+        for name, part in parts.items():
+            part.replace(folder / f"{stem}.{name}.npy")
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    write_atomically(folder / f"{stem}.json", json.dumps(facts).encode())
+
+
+def _fill(dataset: Dataset, size: int, parts: dict[str, Path], track: Track) -> dict[str, list[Any]]:
+    count, small = len(dataset.samples), size // MASK_SCALE
     images = np.lib.format.open_memmap(parts["images"], "w+", np.uint8, (count, size, size))
     masks = np.lib.format.open_memmap(parts["masks"], "w+", np.uint8, (count, small, small))
     kept: list[int] = []
@@ -86,11 +99,7 @@ def _build(dataset: Dataset, size: int, folder: Path, stem: str, track: Track) -
         raise DatasetError(f"{dataset.name}: none of {count} images could be read", hint=unreadable[0])
     images.flush()
     masks.flush()
-    for name, part in parts.items():
-        part.replace(folder / f"{stem}.{name}.npy")
-    index = folder / f".{stem}.{os.getpid()}.json"
-    index.write_text(json.dumps({"kept": kept, "sha256": hashes, "unreadable": unreadable}), encoding="utf-8")
-    index.replace(folder / f"{stem}.json")
+    return {"kept": kept, "sha256": hashes, "unreadable": unreadable}
 
 
 def draw_mask(sample: Sample, placement: Placement) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,8 @@ def choose_threshold(
     on the decision boundary.
     """
     positives = np.sort(probabilities[labels == 1])[::-1]
-    accepted = positives[int(np.ceil(minimum_sensitivity * len(positives))) - 1]
+    # 0.55 * 100 is a little more than 55 in floating point
+    accepted = positives[math.ceil(minimum_sensitivity * len(positives) - 1e-9) - 1]
     below = probabilities[probabilities < accepted]
     midpoint = (accepted + (below.max() if len(below) else 0.0)) / 2
     return float(np.clip(midpoint, 1e-6, 1 - 1e-6))

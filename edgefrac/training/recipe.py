@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(_Section):
@@ -15,9 +15,9 @@ class Data(_Section):
     path: str = Field(default="", description="folder or zip; --data overrides it")
     folds: int = Field(default=4, ge=2, description="id blocks or patients are dealt into this many folds")
     fold: int = Field(default=0, ge=0, description="the fold held out for validation")
-    split_seed: int = 2026
+    split_seed: int = Field(default=2026, ge=0)
     phantoms: int = Field(default=0, ge=0, description="phantoms added to the training split")
-    phantom_seed: int = 1
+    phantom_seed: int = Field(default=1, ge=0)
 
 
 class Stage(_Section):
@@ -78,8 +78,8 @@ class Recipe(_Section):
     architecture: str = "efficientnet-lite0"
     pretrained: bool = True
     start_from: str = Field(default="", description="checkpoint to start from; {fold} stands for the held-out fold")
-    seed: int = 7
-    stages: tuple[Stage, ...]
+    seed: int = Field(default=7, ge=0)
+    stages: tuple[Stage, ...] = Field(min_length=1)
     minimum_sensitivity: float = Field(default=0.90, gt=0, lt=1, description="operating point, chosen on validation")
     data: Data = Data()
     sampling: Sampling = Sampling()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -31,7 +32,8 @@ class SafetensorsIO(CheckpointIO):
             save_file(tensors, temporary, metadata={_KEY: json.dumps(document)})
             temporary.replace(target)
         except (OSError, SafetensorError) as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the folder itself may be what is wrong
+                temporary.unlink(missing_ok=True)
             raise OutputError(f"{target}: cannot save the training state ({error})") from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgefrac.errors import UsageError
+from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint
-from edgefrac.models.network import FractureNet, channels_last, normalise
+from edgefrac.models.network import FRACTURE, FractureNet, channels_last, normalise
 from edgefrac.training.augmentation import augment
 from edgefrac.training.losses import EvidenceLoss
 from edgefrac.training.quantization_aware import QuantizationAware
@@ -30,8 +30,7 @@ class FractureTask(pl.LightningModule):
         self.steps = steps
         self.network = FractureNet(recipe.architecture, pretrained=recipe.pretrained)
         if recipe.start_from:
-            trained, _ = load_checkpoint(Path(recipe.start_from.format(fold=recipe.data.fold)))
-            self.network.load_state_dict(trained.state_dict())
+            self.network.load_state_dict(_weights_to_start_from(recipe))
         channels_last(self.network)
         self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
         self.int8 = QuantizationAware(self.network) if any(stage.int8 for stage in recipe.stages) else None
@@ -88,6 +87,15 @@ class FractureTask(pl.LightningModule):
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=self.steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _weights_to_start_from(recipe: Recipe) -> dict[str, torch.Tensor]:
+    path = Path(recipe.start_from.replace("{fold}", str(recipe.data.fold)))
+    trained, _ = load_checkpoint(path)
+    if (trained.architecture, trained.tasks) != (recipe.architecture, (FRACTURE,)):
+        tasks = ", ".join(task.name for task in trained.tasks)
+        raise CheckpointError(f"{path}: holds '{trained.architecture}' for {tasks}, not '{recipe.architecture}'")
+    return trained.state_dict()
 
 
 def _leading_stages(network: FractureNet, count: int) -> list[nn.Module]:
