@@ -52,6 +52,7 @@ class CheckpointInfo(BaseModel):
     tasks: tuple[TaskState, ...]
     training_data: TrainingData
     ranges: dict[str, tuple[float, float]] = {}
+    evidence_shift: tuple[float, ...] = ()
     ranges_source: str = ""
     metrics: dict[str, Any] = {}
     recipe: dict[str, Any] = {}

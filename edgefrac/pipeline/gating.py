@@ -71,9 +71,9 @@ def _make(
 ) -> tuple[Path, Contract]:
     source = calibrated.certificate.source if calibrated and precision == "int8" else ""
     contract = subject.exportable.contract(precision, subject.identity, source)
-    ranges = calibrated.ranges if calibrated and precision == "int8" else None
+    plan = calibrated.plan if calibrated and precision == "int8" else None
     path = scratch / f"{subject.identity.name}-{precision}{tflite.SUFFIX}"
-    path.write_bytes(tflite.write(float_model, contract, ranges))
+    path.write_bytes(tflite.write(float_model, contract, plan))
     return path, contract
 
 

@@ -38,9 +38,11 @@ def release(
     chosen = training[:: max(1, len(training) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     note(f"activation ranges from {len(chosen)} training radiographs")
     images = np.stack([preprocess(sample.read().pixels, info.input_size) for sample in chosen])
-    ranges = calibrate(tflite.convert_float(exportable), images, track)
+    plan = calibrate(tflite.convert_float(exportable), images, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
-    info = info.model_copy(update={"ranges": ranges, "ranges_source": source, "metrics": {}})
+    info = info.model_copy(
+        update={"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source, "metrics": {}}
+    )
     save_checkpoint(out, network, info, half=True)
     note(f"measuring on {len(held_out)} held-out radiographs")
     metrics = evaluate(open_session(out, threads=2), held_out, track=track)

@@ -20,7 +20,7 @@ from edgefrac.models.external import load_external
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.prediction import REFERENCE_CHECKPOINT
 from edgefrac.progress import Note, Track
-from edgefrac.quantization.ranges import Range
+from edgefrac.quantization.plan import Plan
 from edgefrac.targets.tflite_quantize import calibrate
 from edgefrac.verification.certificate import Calibration
 from edgefrac.verification.diagnosis import FileFacts, smoothness
@@ -33,14 +33,14 @@ class Subject:
     exportable: Exportable
     identity: Identity
     path: Path
-    ranges: dict[str, Range]
-    ranges_source: str
+    plan: Plan | None
+    plan_source: str
     metrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    ranges: dict[str, Range]
+    plan: Plan
     certificate: Calibration
     facts: FileFacts
 
@@ -58,14 +58,14 @@ def load_subject(checkpoint: Path | None, network: str | None, recipe: ExportRec
             checkpoint_sha256=exportable.weights_sha256(),
             training_data=TrainingData(names=("unknown",), licence="unknown", attribution=""),
         )
-        return Subject(exportable, identity, Path(network), {}, "", {})
+        return Subject(exportable, identity, Path(network), None, "", {})
     path = checkpoint or REFERENCE_CHECKPOINT
     trained, info = load_checkpoint(path)
     return Subject(
         from_checkpoint(trained, info),
         identify(info, checkpoint_sha256(path)),
         path,
-        dict(info.ranges),
+        Plan(dict(info.ranges), info.evidence_shift) if info.ranges else None,
         info.ranges_source,
         info.metrics,
     )
@@ -88,7 +88,7 @@ def calibrated_by(
     if "int8" not in recipe.precisions:
         return None
     if folder is None:
-        if not subject.ranges:
+        if subject.plan is None:
             if recipe.precision == "int8":
                 raise ConversionError(
                     "int8 needs activation ranges, and this network carries none",
@@ -96,7 +96,7 @@ def calibrated_by(
                 )
             note("int8 is left out: it needs radiographs of the training split (--calibration DIR)")
             return None
-        return Calibrated(subject.ranges, Calibration(source=subject.ranges_source), {})
+        return Calibrated(subject.plan, Calibration(source=subject.plan_source), {})
     images, hashes = _calibration_images(folder, recipe, subject.exportable.size)
     shared = set(hashes) & {case.raster_sha256 for case in gate.cases}
     if shared:

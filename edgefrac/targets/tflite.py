@@ -16,7 +16,7 @@ import torch
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
 from edgefrac.models.exportable import Exportable
-from edgefrac.quantization.ranges import Range
+from edgefrac.quantization.plan import Plan
 from edgefrac.targets.tflite_graph import finish
 from edgefrac.targets.tflite_quantize import half, quantize
 
@@ -41,14 +41,14 @@ def convert_float(exportable: Exportable) -> bytes:
     return data
 
 
-def write(float_model: bytes, contract: Contract, ranges: dict[str, Range] | None = None) -> bytes:
-    """The finished file in the contract's precision; ``ranges`` are needed for int8. Same arguments, same bytes."""
+def write(float_model: bytes, contract: Contract, plan: Plan | None = None) -> bytes:
+    """The finished file in the contract's precision; a ``plan`` is needed for int8. Same arguments, same bytes."""
     if contract.precision == "fp32":
         graph = float_model
     elif contract.precision == "fp16":
         graph = half(float_model)
-    elif ranges:
-        graph = quantize(float_model, ranges)
+    elif plan:
+        graph = quantize(float_model, plan)
     else:
         raise ConversionError(
             "int8 needs activation ranges, and this checkpoint carries none",

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgefrac.errors import ConversionError
 from edgefrac.progress import Track
+from edgefrac.quantization.plan import Plan
 from edgefrac.quantization.ranges import Range, RangeObserver
 from edgefrac.quantization.rounding import LARGEST, round_kernels
 from edgefrac.targets.tflite_graph import Model, operator_name, pack_graph, read_graph
@@ -46,37 +48,73 @@ def tensor_keys(model: Model) -> dict[str, int]:
     return keys
 
 
-def calibrate(float_model: bytes, images: NDArray[np.uint8], track: Track) -> dict[str, Range]:
-    """Run a float32 file (float NHWC input) over network inputs uint8 [N, S, S] and observe every tensor."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
+def calibrate(float_model: bytes, images: NDArray[np.uint8], track: Track) -> Plan:
+    """Make a plan by running a float32 file (float NHWC input) over network inputs uint8 [N, S, S]."""
     model = read_graph(float_model)
     keys = tensor_keys(model)
     outputs = {int(index) for index in model.subgraphs[0].outputs}
-    interpreter = Interpreter(
-        model_content=float_model,
-        num_threads=2,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
     observer = RangeObserver(whole=frozenset(key for key, index in keys.items() if index in outputs))
+    interpreter = _interpreter(float_model, keep_all=True)
+    maps = []
     for image in track(list(images), "calibrating"):
-        interpreter.set_tensor(keys["input"], ((image.astype(np.float32) - 128) / 128)[None, :, :, None])
+        interpreter.set_tensor(keys["input"], _normalise(image))
         interpreter.invoke()
         for key, index in keys.items():
             observer.observe(key, interpreter.get_tensor(index))
-    return {**observer.ranges(), "input": _INPUT_RANGE}
+        maps.append(_mean_evidence(interpreter))
+    plan = Plan({**observer.ranges(), "input": _INPUT_RANGE})
+    return Plan(plan.ranges, _evidence_shift(float_model, plan, images, np.array(maps), track))
 
 
-def quantize(float_model: bytes, ranges: dict[str, Range]) -> bytes:
-    """Apply ``ranges``; raises ConversionError if they were taken from another graph."""
+def _evidence_shift(
+    float_model: bytes, plan: Plan, images: NDArray[np.uint8], wanted: NDArray[np.float64], track: Track
+) -> tuple[float, ...]:
+    """Mean over images of int8 minus float mean evidence, per channel; empty for a network without evidence map."""
+    if wanted.size == 0:
+        return ()
+    interpreter = _interpreter(quantize(float_model, plan), keep_all=False)
+    index = int(interpreter.get_input_details()[0]["index"])
+    found = []
+    for image in track(list(images), "measuring the shift of int8"):
+        interpreter.set_tensor(index, (image.astype(np.int16) - 128).astype(np.int8)[None, :, :, None])
+        interpreter.invoke()
+        found.append(_mean_evidence(interpreter))
+    return tuple(float(shift) for shift in (np.array(found) - wanted).mean(axis=0))
+
+
+def _interpreter(model: bytes, *, keep_all: bool) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    options: dict[str, Any] = {}
+    if keep_all:
+        options["experimental_preserve_all_tensors"] = True
+        options["experimental_op_resolver_type"] = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_content=model, num_threads=2, **options)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _normalise(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return ((image.astype(np.float32) - 128) / 128)[None, :, :, None]
+
+
+def _mean_evidence(interpreter: Any) -> NDArray[np.float64]:
+    """Mean over the map of each channel of the 4-D output, (K,); empty if there is none."""
+    maps = [d for d in interpreter.get_output_details() if len(d["shape"]) == 4]
+    if not maps:
+        return np.empty(0)
+    mean: NDArray[np.float64] = interpreter.get_tensor(maps[0]["index"])[0].astype(np.float64).mean(axis=(0, 1))
+    return mean
+
+
+def quantize(float_model: bytes, plan: Plan) -> bytes:
+    """Apply ``plan``; raises ConversionError if it was made for another graph."""
     from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
 
     model = read_graph(float_model)
     keys = tensor_keys(model)
-    if set(keys) != set(ranges):
-        missing = sorted(set(keys) ^ set(ranges))
+    if set(keys) != set(plan.ranges):
+        missing = sorted(set(keys) ^ set(plan.ranges))
         raise ConversionError(
             f"the activation ranges were taken from another graph (first difference: {missing[0]})",
             hint="take new ones with --calibration DIR",
@@ -94,9 +132,11 @@ def quantize(float_model: bytes, ranges: dict[str, Range]) -> bytes:
             algorithm_key=recipe.AlgorithmName.MIN_MAX_UNIFORM_QUANT,
         )
     _round_weights(model)
+    if plan.evidence_shift:
+        _correct_evidence(model, plan.evidence_shift)
     with _quiet():
         result = quantizer.Quantizer(pack_graph(model), manager.get_quantization_recipe()).quantize(
-            {f"t{index}": _statistic(ranges[key]) for key, index in keys.items()},
+            {f"t{index}": _statistic(plan.ranges[key]) for key, index in keys.items()},
             enable_progress_bar=False,
             enable_progress_report=False,
         )
@@ -162,6 +202,17 @@ def _round_weights(model: Model) -> None:
         rounded = round_kernels(flat, scale).reshape(by_channel.shape)
         rounded = rounded if name == "CONV_2D" else np.moveaxis(rounded, 0, -1)
         buffer.data = np.frombuffer(np.ascontiguousarray(rounded).tobytes(), np.uint8)
+
+
+def _correct_evidence(model: Model, shift: tuple[float, ...]) -> None:
+    """Subtract ``shift`` from the bias of the convolution that computes the evidence map, in a buffer of its own."""
+    graph = model.subgraphs[0]
+    evidence = next(int(index) for index in graph.outputs if len(graph.tensors[index].shape) == 4)
+    operator = next(o for o in graph.operators if evidence in [int(i) for i in o.outputs])
+    bias = graph.tensors[operator.inputs[2]]
+    values = np.frombuffer(bytes(model.buffers[bias.buffer].data), np.float32) - np.asarray(shift, np.float32)
+    model.buffers.append(schema.BufferT(data=np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)))
+    bias.buffer = len(model.buffers) - 1
 
 
 def _statistic(limits: Range) -> dict[str, Any]:

@@ -129,8 +129,12 @@ def reference_ranking(case: Case) -> Iterator[Criterion]:
         )
 
 
-def differences(case: Case, probability_limit: float, evidence_limit: float) -> Iterator[Criterion]:
+def differences(
+    case: Case, probability_limit: float, evidence_limit: float, evidence_relative: float
+) -> Iterator[Criterion]:
     """Largest absolute difference over every image, for float files."""
+    if case.reference.evidence is not None and case.reference.evidence.size:
+        evidence_limit += evidence_relative * float(np.abs(case.reference.evidence).max())
     pairs = (
         ("probability", max_abs_diff(case.reference.probability, case.candidate.probability), probability_limit),
         ("evidence", evidence_difference(case), evidence_limit),
@@ -143,7 +147,7 @@ def differences(case: Case, probability_limit: float, evidence_limit: float) -> 
             estimate=Estimate(value=value, method="largest absolute difference"),
             limit=limit,
             outcome=_at_most(value, limit, any_images=case.labels.size > 0),
-            explanation=f"largest difference of {name} {_number(value, '.2e')}, limit {limit:.0e}",
+            explanation=f"largest difference of {name} {_number(value, '.2e')}, limit {limit:.1e}",
         )
 
 

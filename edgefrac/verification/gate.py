@@ -66,9 +66,9 @@ def judge(
 def _asked(case: ask.Case, precision: Precision) -> list[Criterion]:
     limits = case.limits
     if precision == "fp32":
-        return list(ask.differences(case, limits.fp32_probability, limits.fp32_evidence))
+        return list(ask.differences(case, limits.fp32_probability, limits.fp32_evidence, limits.evidence_relative))
     if precision == "fp16":
-        return list(ask.differences(case, limits.fp16_probability, limits.fp16_evidence))
+        return list(ask.differences(case, limits.fp16_probability, limits.fp16_evidence, limits.evidence_relative))
     return [
         ask.images(case),
         ask.ranking(case),

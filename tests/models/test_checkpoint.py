@@ -170,6 +170,13 @@ def test_on_a_full_disk_the_old_file_stays(checkpoint: Path, network: FractureNe
     assert [p.name for p in checkpoint.parent.iterdir()] == [checkpoint.name]
 
 
+def test_a_folder_where_the_file_should_be(tmp_path: Path, network: FractureNet) -> None:
+    (tmp_path / "net.safetensors").mkdir()
+    with pytest.raises(OutputError, match="cannot write the checkpoint"):
+        save_checkpoint(tmp_path / "net.safetensors", network, info((FRACTURE, REGION)))
+    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
+
+
 def test_a_file_where_the_folder_should_be(tmp_path: Path, network: FractureNet) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match="cannot write the checkpoint"):

@@ -25,7 +25,7 @@ def test_probability_follows_the_contracts_formula(tmp_path: Path) -> None:
     for image in phantoms(3, seed=4):
         prediction = session.predict(image)
         with torch.inference_mode():
-            logits, evidence = network(normalise(torch.from_numpy(image))[None, None])
+            logits, _ = network(normalise(torch.from_numpy(image))[None, None])
         expected = torch.cat([logits[0, :1] / fracture.temperature, logits[0, 1:] / region.temperature]).sigmoid()
         assert prediction.probability == pytest.approx(expected.numpy(), abs=1e-6)
         assert prediction.evidence is not None and prediction.evidence.shape == (4, 4, 4)
@@ -39,7 +39,9 @@ def test_the_contract_names_the_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     header = info(TASKS, source_commit="abcdef0")
     save_checkpoint(path, talkative(TASKS), header)
-    contract = from_checkpoint(talkative(TASKS), header).contract("int8", identify(header, checkpoint_sha256(path)), "us")
+    contract = from_checkpoint(talkative(TASKS), header).contract(
+        "int8", identify(header, checkpoint_sha256(path)), "us"
+    )
     assert (contract.checkpoint_sha256, contract.source_commit) == (checkpoint_sha256(path), "abcdef0")
     assert (contract.precision, contract.calibration, contract.input.size) == ("int8", "us", SIZE)
     assert [(o.name, o.shape) for o in contract.outputs] == [("probability", (1, 4)), ("evidence", (1, 4, 4, 4))]

@@ -93,5 +93,7 @@ def test_the_letterbox_stays_black() -> None:
 )
 def test_each_setting_does_something(setting: str, value: float) -> None:
     images, masks = squares(4)
-    out, _ = augment(images, masks, Stage(epochs=1, size=PACKED), STILL.model_copy(update={setting: value}), generator())
+    out, _ = augment(
+        images, masks, Stage(epochs=1, size=PACKED), STILL.model_copy(update={setting: value}), generator()
+    )
     assert (out.int() - images.int()).abs().max() > 5

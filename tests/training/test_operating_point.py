@@ -50,7 +50,7 @@ def test_separated_classes_do_not_run_off_to_infinity() -> None:
     scores=st.lists(st.tuples(st.integers(1, 999), st.booleans()), min_size=2, max_size=60),
     percent=st.integers(1, 99),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_threshold_is_the_largest_that_keeps_the_sensitivity(scores: list[tuple[int, bool]], percent: int) -> None:
     probability = np.array([score / 1000 for score, _ in scores])
     labels = np.array([int(positive) for _, positive in scores])

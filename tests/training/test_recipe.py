@@ -43,7 +43,13 @@ def test_stages_follow_each_other(path: Path) -> None:
 
 
 def test_overrides_are_read_as_yaml_and_as_numbers(path: Path) -> None:
-    given = ["optimiser.learning_rate=1e-3", "data.phantoms=12", "pretrained=false", "augmentation.flip=no", "name=other"]
+    given = [
+        "optimiser.learning_rate=1e-3",
+        "data.phantoms=12",
+        "pretrained=false",
+        "augmentation.flip=no",
+        "name=other",
+    ]
     recipe = read_recipe(path, Recipe, given)
     assert recipe.optimiser.learning_rate == 1e-3 and recipe.optimiser.batch_size == 8
     assert (recipe.data.phantoms, recipe.pretrained, recipe.augmentation.flip) == (12, False, False)
@@ -55,7 +61,11 @@ def test_overrides_are_read_as_yaml_and_as_numbers(path: Path) -> None:
     [
         ("optimizer.batch_size=4", "optimizer", "did you mean 'optimiser'?"),
         ("optimiser.lerning_rate=0.1", "optimiser.lerning_rate", "did you mean 'learning_rate'?"),
-        ("sampling.negative_per_positive=1", "sampling.negative_per_positive", "did you mean 'negatives_per_positive'?"),
+        (
+            "sampling.negative_per_positive=1",
+            "sampling.negative_per_positive",
+            "did you mean 'negatives_per_positive'?",
+        ),
         ("stages=[{epochs: 1, size: 64, veiw: 0.5}]", "stages.0.veiw", "did you mean 'view'?"),
     ],
 )

@@ -53,6 +53,12 @@ def test_seed_and_epoch_decide_and_nothing_else() -> None:
     assert first != sorted(first)
 
 
+def test_each_epoch_has_an_order_of_its_own() -> None:
+    """Even where every epoch shows the same images."""
+    made = sampler(negatives_per_positive=50, batch_size=2)
+    assert epoch(made, 0) != epoch(made, 1) and set(epoch(made, 0)) == set(epoch(made, 1))
+
+
 @pytest.mark.parametrize(("share", "count"), [(0.1, 7), (0.25, 20), (0.5, PHANTOMS)])
 def test_the_share_of_phantoms(share: float, count: int) -> None:
     shown = epoch(sampler(phantom_share=share, batch_size=2), 0)

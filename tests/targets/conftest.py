@@ -1,0 +1,63 @@
+"""One checkpoint, converted once for all tests, and its files in every precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgefrac.contract import Contract, Precision
+from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint, save_checkpoint
+from edgefrac.models.exportable import Exportable, Identity, from_checkpoint, identify
+from edgefrac.models.folding import fold_and_halve
+from edgefrac.progress import silent
+from edgefrac.quantization.plan import Plan
+from edgefrac.targets import tflite
+from edgefrac.targets.tflite_quantize import calibrate
+from tests.models.networks import info, phantoms, talkative
+
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A checkpoint and what was made of it."""
+
+    checkpoint: Path
+    exportable: Exportable
+    identity: Identity
+    float_model: bytes
+    plan: Plan
+    files: dict[str, Path]
+
+    def contract(self, precision: Precision) -> Contract:
+        return self.exportable.contract(precision, self.identity, "phantoms" if precision == "int8" else "")
+
+    def write(self, precision: Precision) -> bytes:
+        return tflite.write(self.float_model, self.contract(precision), self.plan)
+
+
+def calibration_images() -> np.ndarray:
+    """Network inputs uint8 [N, S, S] that the plan is made from."""
+    return phantoms(24, seed=21)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The architecture 'tiny' in float32, float16 and int8, calibrated on phantoms that no test looks at."""
+    folder = tmp_path_factory.mktemp("exported")
+    checkpoint = folder / "talkative.safetensors"
+    save_checkpoint(checkpoint, fold_and_halve(talkative()), info(), half=True)
+    network, header = load_checkpoint(checkpoint)
+    exportable = from_checkpoint(network, header)
+    float_model = tflite.convert_float(exportable)
+    plan = calibrate(float_model, calibration_images(), silent)
+    identity = identify(header, checkpoint_sha256(checkpoint))
+    made = Exported(checkpoint, exportable, identity, float_model, plan, {})
+    for precision in PRECISIONS:
+        path = folder / f"talkative-{precision}.tflite"
+        path.write_bytes(made.write(precision))
+        made.files[precision] = path
+    return made

@@ -1,0 +1,158 @@
+"""Packed images: right pixels, masks at their place, made once, and nothing half made."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgefrac.datasets.phantom import phantom_dataset
+from edgefrac.datasets.sample import Box, Dataset, FileReader, Sample
+from edgefrac.errors import DatasetError, ImageError, OutputError
+from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.progress import silent
+from edgefrac.training.cache import MASK_SCALE, draw_mask, pack
+
+SIZE = 64
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A reader whose image is the number ``value``, unless ``fails`` says otherwise."""
+
+    value: int
+    fails: Callable[[], BaseException] | None = None
+
+    def read(self) -> Radiograph:
+        if self.fails:
+            raise self.fails()
+        return Radiograph(np.full((50, 100), self.value, np.uint8), "test")
+
+    def __repr__(self) -> str:
+        return f"Scripted({self.value})"
+
+
+def dataset(*readers: Scripted | FileReader) -> Dataset:
+    return Dataset("scripted", tuple(Sample(f"s{n}", 0, reader, f"g{n}") for n, reader in enumerate(readers)))
+
+
+def forbidden() -> BaseException:
+    return AssertionError("read again")
+
+
+def test_images_are_what_preprocessing_makes(tmp_path: Path) -> None:
+    phantoms = phantom_dataset(4, 3, longer_side=96)
+    packed = pack(phantoms, SIZE, tmp_path, silent)
+    for number, sample in enumerate(phantoms.samples):
+        radiograph = sample.read()
+        np.testing.assert_array_equal(packed.images[number], preprocess(radiograph.pixels, SIZE))
+        assert packed.sha256[number] == radiograph.sha256
+    assert packed.kept == (0, 1, 2, 3) and packed.unreadable == ()
+    marked = packed.masks.any((1, 2))
+    assert marked.tolist() == [bool(s.boxes) for s in phantoms.samples] and set(np.unique(packed.masks)) == {0, 255}
+
+
+@pytest.mark.parametrize(("height", "width"), [(200, 400), (400, 200), (30, 30)])
+def test_the_mask_lies_where_the_box_lies(height: int, width: int) -> None:
+    """White pixels in the box, through preprocessing, mark the same place as the mask."""
+    box = Box(width * 0.55, height * 0.2, width * 0.3, height * 0.5)
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)] = 255
+    sample = Sample("s", 1, Scripted(0), "g", boxes=(box,))
+    mask = draw_mask(sample, Placement(height, width, SIZE))
+    small = SIZE // MASK_SCALE
+    cells = preprocess(pixels, SIZE).reshape(small, MASK_SCALE, small, MASK_SCALE).mean((1, 3))
+    assert mask.shape == cells.shape and (cells > 200).sum() > 4
+    assert (mask[cells > 200] == 255).all()
+    assert not mask[cells == 0].any() or _rim_only(mask, cells)
+
+
+def _rim_only(mask: np.ndarray, cells: np.ndarray) -> bool:
+    """Whether the mask leaves the box by no more than the pixel that a polygon's outline covers."""
+    box = np.argwhere(cells > 0)
+    extra = np.argwhere((mask == 255) & (cells == 0))
+    return bool(((extra >= box.min(0) - 1) & (extra <= box.max(0) + 1)).all())
+
+
+def test_a_polygon_goes_before_its_box() -> None:
+    triangle = ((0.0, 0.0), (64.0, 0.0), (0.0, 64.0))
+    sample = Sample("s", 1, Scripted(0), "g", boxes=(Box(0, 0, 64, 64),), polygons=(triangle,))
+    mask = draw_mask(sample, Placement(64, 64, 64))
+    assert mask[1, 1] == 255 and mask[14, 14] == 0
+    assert draw_mask(replace(sample, polygons=()), Placement(64, 64, 64))[14, 14] == 255
+
+
+def test_unreadable_images_are_listed_and_the_rest_stay_in_order(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    packed = pack(dataset(Scripted(10), FileReader(broken), Scripted(30)), SIZE, tmp_path / "cache", silent)
+    assert packed.kept == (0, 2) and len(packed.images) == len(packed.masks) == len(packed.sha256) == 2
+    assert [int(image[32, 32]) for image in packed.images] == [10, 30]
+    assert len(packed.unreadable) == 1 and str(broken) in packed.unreadable[0]
+
+
+def test_a_pack_is_made_once(tmp_path: Path) -> None:
+    first = pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent)
+    again = pack(dataset(Scripted(10, forbidden), Scripted(20, forbidden)), SIZE, tmp_path, silent)
+    np.testing.assert_array_equal(first.images, again.images)
+    assert (first.kept, first.sha256) == (again.kept, again.sha256)
+
+
+@pytest.mark.parametrize("change", ["size", "image", "box", "label"])
+def test_another_data_set_or_size_is_another_pack(change: str, tmp_path: Path) -> None:
+    made = dataset(Scripted(10))
+    pack(made, SIZE, tmp_path, silent)
+    sample = made.samples[0]
+    changed = {
+        "size": sample,
+        "image": replace(sample, reader=Scripted(20)),
+        "box": replace(sample, boxes=(Box(1, 2, 30, 40),)),
+        "label": replace(sample, label=1),
+    }[change]
+    packed = pack(replace(made, samples=(changed,)), 96 if change == "size" else SIZE, tmp_path, silent)
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    assert packed.images.shape[1] == (96 if change == "size" else SIZE)
+    assert packed.masks.any() == (change == "box")
+
+
+def test_an_interrupted_pack_leaves_nothing_and_is_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pack(dataset(Scripted(10), Scripted(20, KeyboardInterrupt)), SIZE, tmp_path, silent)
+    assert list(tmp_path.iterdir()) == []
+    assert len(pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent).images) == 2
+
+
+def test_no_readable_image_at_all(tmp_path: Path) -> None:
+    def unreadable() -> BaseException:
+        return ImageError("s0.png: empty file")
+
+    with pytest.raises(DatasetError, match="none of 2 images could be read") as caught:
+        pack(dataset(Scripted(1, unreadable), Scripted(2, unreadable)), SIZE, tmp_path, silent)
+    assert caught.value.hint == "s0.png: empty file"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match="taken: cannot write packed images"):
+        pack(dataset(Scripted(10)), SIZE, tmp_path / "taken", silent)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file of this process may grow beyond 4 KiB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk(tmp_path: Path, full_disk: None) -> None:
+    with pytest.raises(OutputError, match="cannot write packed images"):
+        pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,104 @@
+"""Quantization-aware training: absent until switched on, on the int8 grid then, gone afterwards."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from edgefrac.models.network import FractureNet, normalise
+from edgefrac.training.quantization_aware import QuantizationAware
+from tests.models.networks import phantoms, talkative
+
+
+@pytest.fixture
+def network() -> FractureNet:
+    return talkative()
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return normalise(torch.from_numpy(phantoms(4, seed=6)))[:, None]
+
+
+def on_grid(values: torch.Tensor, scale: torch.Tensor) -> bool:
+    steps = values / scale
+    return bool((steps - steps.round()).abs().max() < 1e-3)
+
+
+def test_until_it_is_active_nothing_changes(network: FractureNet, images: torch.Tensor) -> None:
+    with torch.no_grad():
+        before = network(images)
+        QuantizationAware(network)
+        after = network(images)
+        network.train()
+        in_training = network(images)
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    plain = talkative().train()
+    with torch.no_grad():
+        assert torch.equal(plain(images)[1], in_training[1])
+
+
+def test_active_weights_lie_on_their_channels_grid(network: FractureNet) -> None:
+    originals = [m.weight.detach().clone() for m in network.modules() if isinstance(m, nn.Conv2d)]
+    aware = QuantizationAware(network)
+    aware.active = True
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == len(originals) == 12
+    for convolution, original in zip(convolutions, originals, strict=True):
+        scale = original.abs().amax((1, 2, 3), keepdim=True) / 127
+        weight = convolution.weight.detach()
+        assert on_grid(weight, scale) and not torch.equal(weight, original)
+        assert (weight - original).abs().max() <= 0.501 * scale.max()
+
+
+def test_active_outputs_lie_on_the_grid_of_their_running_range(network: FractureNet, images: torch.Tensor) -> None:
+    aware = QuantizationAware(network)
+    aware.active = True
+    outputs: dict[str, torch.Tensor] = {}
+    edges = {"features_2": network.features[2], "head_conv": network.head.conv}
+    for name, module in edges.items():
+        module.register_forward_hook(lambda _m, _i, output, name=name: outputs.__setitem__(name, output.detach()))
+    network.train()(images)
+    assert len(aware.ranges) == 12
+    for name, output in outputs.items():
+        seen = aware.ranges[name]
+        scale = (seen.high - seen.low) / 255
+        assert on_grid(output, scale) and output.unique().numel() > 20
+        assert output.min() >= seen.low - scale and output.max() <= seen.high + scale
+    assert aware.ranges["features_2"].low == 0 and 0 < aware.ranges["features_2"].high <= 6
+
+
+def test_running_ranges_move_slowly_and_only_in_training(network: FractureNet, images: torch.Tensor) -> None:
+    aware = QuantizationAware(network)
+    aware.active = True
+    seen = aware.ranges["head_conv"]
+    network.train()(images)
+    first = seen.high.item()
+    network.head.conv.parametrizations.weight.original.data *= 10
+    network(images)
+    assert first * 1.1 < seen.high.item() < first * 2
+    settled = seen.high.item()
+    network.eval()(images)
+    assert seen.high.item() == settled
+
+
+def test_gradients_pass_straight_through(network: FractureNet, images: torch.Tensor) -> None:
+    aware = QuantizationAware(network)
+    aware.active = True
+    network.train()(images)[0].sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_removing_it_leaves_the_plain_network(network: FractureNet, images: torch.Tensor) -> None:
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        expected = network(images)
+        aware = QuantizationAware(network)
+        aware.active = True
+        aware.remove()
+        after = network.state_dict()
+        assert set(after) == set(before) and all(torch.equal(after[name], before[name]) for name in before)
+        assert all(torch.equal(a, b) for a, b in zip(expected, network(images), strict=True))
+        assert torch.equal(network.train()(images)[1], talkative().train()(images)[1]), "outputs are still rounded"
