@@ -8,7 +8,7 @@ STAMP := .venv/.installed-by-make
 
 demo: $(STAMP)
 	rm -rf $(DEMO)
-	$(BIN)/edgefrac export --target tflite --out $(DEMO)/bundle
+	$(BIN)/edgefrac export --target tflite --precision auto --out $(DEMO)/bundle
 	$(BIN)/edgefrac data phantom $(DEMO)/phantoms --count 6 --seed 1
 	$(BIN)/edgefrac predict $(DEMO)/phantoms/*/*.png --model $(DEMO)/bundle --overlay $(DEMO)/overlays
 	@echo

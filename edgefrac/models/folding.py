@@ -18,7 +18,7 @@ _TOLERANCE = 1e-3
 
 
 def fold_and_halve(network: FractureNet) -> FractureNet:
-    """Fold each batch normalisation into the convolution before it and round weights and biases to float16 numbers.
+    """Fold each batch normalisation into the convolution before it and round weights and biases (but the head's) to float16 numbers.
 
     The normalisation layers stay, as the identity plus bias, so the architecture is the same. Works in place, in eval
     mode. Raises ConversionError if the network computes something else afterwards, before any rounding.
@@ -38,8 +38,9 @@ def fold_and_halve(network: FractureNet) -> FractureNet:
         after, _ = network(probe)
     if not torch.allclose(before, after, rtol=_TOLERANCE, atol=_TOLERANCE):
         raise ConversionError(f"{network.architecture}: batch normalisation does not follow its convolution")
-    for parameter in network.parameters():
-        parameter.data = parameter.data.half().float()
+    for name, parameter in network.named_parameters():
+        if name != "head.bias":  # stays float32 in every file, and a calibrated bias can be beyond float16
+            parameter.data = parameter.data.half().float()
     return network
 
 

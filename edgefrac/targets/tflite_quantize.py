@@ -95,7 +95,8 @@ def _interpreter(model: bytes, *, keep_all: bool) -> Any:
 
 
 def _normalise(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return ((image.astype(np.float32) - 128) / 128)[None, :, :, None]
+    values: NDArray[np.float32] = np.divide(image.astype(np.float32) - 128, 128, dtype=np.float32)
+    return values[None, :, :, None]
 
 
 def _mean_evidence(interpreter: Any) -> NDArray[np.float64]:

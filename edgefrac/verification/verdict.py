@@ -23,9 +23,9 @@ class _Strict(BaseModel):
 class Limits(_Strict):
     """What must hold, by default the design's table "Gate and certificate"; an export recipe may change it.
 
-    Losses, rises and flips are shares (0.01 is one point); differences are absolute, evidence in log-odds. Rounding of
-    float32 grows with the numbers it rounds, so to an evidence limit comes ``evidence_relative`` of the largest evidence
-    of all images: a cell that alone makes an image positive is large under a mean (about h·w log-odds).
+    Losses, rises and flips are shares (0.01 is one point); differences are absolute, evidence in log-odds. Rounding
+    of float32 grows with the numbers it rounds, so ``evidence_relative`` of the largest evidence is added to a limit of
+    evidence: a cell that alone makes an image positive is large under a mean (about h·w log-odds).
     """
 
     fp32_probability: float = Field(default=1e-5, ge=0)
