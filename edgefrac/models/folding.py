@@ -18,7 +18,7 @@ _TOLERANCE = 1e-3
 
 
 def fold_and_halve(network: FractureNet) -> FractureNet:
-    """Fold each batch normalisation into the convolution before it and round weights and biases (but the head's) to float16 numbers.
+    """Fold each batch normalisation into the convolution before it; round all but the head's bias to float16 numbers.
 
     The normalisation layers stay, as the identity plus bias, so the architecture is the same. Works in place, in eval
     mode. Raises ConversionError if the network computes something else afterwards, before any rounding.
