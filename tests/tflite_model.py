@@ -11,6 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgefrac.contract import Contract, Input, Output, Task, TrainingData
+from edgefrac.targets.tflite_metadata import DIGEST_BYTES, DIGEST_KEY, seal
 
 SIZE = 32
 CELL = 4
@@ -122,10 +123,13 @@ class _Graph:
         if with_contract is not None:
             metadata = schema.MetadataT()
             metadata.name, metadata.buffer = "edgefrac.contract", self._buffer(with_contract.to_json().encode())
-            model.metadata = [metadata]
+            digest = schema.MetadataT()
+            digest.name, digest.buffer = DIGEST_KEY, self._buffer(bytes(DIGEST_BYTES))
+            model.metadata = [metadata, digest]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        packed = bytes(builder.Output())
+        return seal(packed) if with_contract is not None else packed
 
     def _buffer(self, data: bytes) -> int:
         buffer = schema.BufferT()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from edgefrac.errors import CheckpointError, OutputError
 from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint, read_info, save_checkpoint
 from edgefrac.models.network import FRACTURE, FractureNet
+from tests.disk import full_disk
 from tests.models.networks import REGION, info, talkative
 
 
@@ -152,18 +152,9 @@ def test_a_header_whose_length_looks_like_a_pickle_is_none(checkpoint: Path, net
         assert load_checkpoint(path)[1].source_commit == padding
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 4 KiB, so a write fails half-way, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_on_a_full_disk_the_old_file_stays(checkpoint: Path, network: FractureNet, full_disk: None) -> None:
+def test_on_a_full_disk_the_old_file_stays(checkpoint: Path, network: FractureNet) -> None:
     before = checkpoint.read_bytes()
-    with pytest.raises(OutputError, match="cannot write the checkpoint") as caught:
+    with full_disk(), pytest.raises(OutputError, match="cannot write the checkpoint") as caught:
         save_checkpoint(checkpoint, network, info((FRACTURE, REGION), version="2"))
     assert str(checkpoint) in str(caught.value) and caught.value.hint
     assert checkpoint.read_bytes() == before

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.progress import silent
 from edgefrac.training.cache import MASK_SCALE, draw_mask, pack
+from tests.disk import full_disk
 
 SIZE = 64
 
@@ -143,16 +143,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         pack(dataset(Scripted(10)), SIZE, tmp_path / "taken", silent)
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 4 KiB."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk(tmp_path: Path, full_disk: None) -> None:
-    with pytest.raises(OutputError, match="cannot write packed images"):
+def test_a_full_disk(tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(OutputError, match="cannot write packed images"):
         pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent)
     assert list(tmp_path.iterdir()) == []
