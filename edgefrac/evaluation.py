@@ -126,9 +126,9 @@ def evaluate(
     require_both_classes(dataset.name, collection)
     answers = collection.answers[0]
     probability = answers.probability[:, task.first_channel]
-    overall = _figures(collection.cases, probability, task.threshold)
+    overall = case_figures(collection.cases, probability, task.threshold)
     report = {
-        **_document(overall),
+        **figures_document(overall),
         "ece": overall.ece.value,
         "threshold": task.threshold,
         "slices": _slices(collection.cases, probability, task.threshold),
@@ -154,11 +154,13 @@ def require_both_classes(name: str, collection: Collection) -> None:
     raise DatasetError(f"{name}: {what} to evaluate on ({len(collection.cases)} used, {rest})", hint=hint)
 
 
-def _figures(cases: Sequence[Case], probability: NDArray[np.float32], threshold: float) -> Figures:
+def case_figures(cases: Sequence[Case], probability: NDArray[np.float32], threshold: float) -> Figures:
+    """Figures over ``cases`` with their probabilities [N], intervals over their groups."""
     return figures([case.label for case in cases], probability, [case.group for case in cases], threshold)
 
 
-def _document(part: Figures) -> dict[str, Any]:
+def figures_document(part: Figures) -> dict[str, Any]:
+    """AUROC, sensitivity and specificity as ``evaluate --json`` writes them, each with its ``_ci``."""
     return {
         "n": part.n,
         "positives": part.positives,
@@ -177,8 +179,8 @@ def _slices(cases: Sequence[Case], probability: NDArray[np.float32], threshold: 
     result = {}
     for facet, value in sorted({pair for case in cases for pair in case.facets.items()}):
         chosen = [index for index, case in enumerate(cases) if case.facets.get(facet) == value]
-        part = _figures([cases[index] for index in chosen], probability[chosen], threshold)
-        result[f"{facet}={value}"] = _document(part)
+        part = case_figures([cases[index] for index in chosen], probability[chosen], threshold)
+        result[f"{facet}={value}"] = figures_document(part)
     return result
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgefrac.contract import Contract
-from edgefrac.evaluation import Answers, Collection
-from edgefrac.verification.figures import Figures, figures
+from edgefrac.evaluation import Answers, Collection, case_figures
+from edgefrac.verification.figures import Figures
 from edgefrac.verification.gate import judge
 from edgefrac.verification.verdict import Limits, Outputs, Verdict
 
@@ -23,12 +23,7 @@ def outputs_of(answers: Answers, contract: Contract) -> Outputs:
 def figures_of(collection: Collection, answers: Answers, contract: Contract) -> Figures:
     """Figures of the fracture task at its frozen threshold."""
     task = contract.task()
-    return figures(
-        [case.label for case in collection.cases],
-        answers.probability[:, task.first_channel],
-        [case.group for case in collection.cases],
-        task.threshold,
-    )
+    return case_figures(collection.cases, answers.probability[:, task.first_channel], task.threshold)
 
 
 def judge_answers(

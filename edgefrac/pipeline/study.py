@@ -22,6 +22,7 @@ from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Dataset
 from edgefrac.errors import UsageError
+from edgefrac.evaluation import figures_document
 from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
 from edgefrac.models.inference import infer
 from edgefrac.pipeline.release import release
@@ -194,19 +195,7 @@ def _pooled(validations: list[dict[str, Any]]) -> dict[str, Any]:
     groups = np.concatenate([v["groups"] for v in validations])
     # shifting each fold's log-odds by its own threshold lets one threshold serve the pooled figures
     shifted = np.concatenate([_logit(v["probability"]) - _logit([v["threshold"]]) for v in validations])
-    measured = figures(labels, 1 / (1 + np.exp(-shifted)), groups, 0.5)
-    return {
-        "n": measured.n,
-        "positives": measured.positives,
-        **{
-            key: value
-            for name in ("auroc", "sensitivity", "specificity")
-            for key, value in (
-                (name, getattr(measured, name).value),
-                (f"{name}_ci", getattr(measured, name).interval),
-            )
-        },
-    }
+    return figures_document(figures(labels, 1 / (1 + np.exp(-shifted)), groups, 0.5))
 
 
 def _logit(probability: Any) -> np.ndarray:
