@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from edgefrac.models.network import FractureNet
+from edgefrac.training.allocator import keep_memory
 from edgefrac.training.cache import Pack
 from edgefrac.training.recipe import Recipe
 from edgefrac.training.resume import SafetensorsIO
@@ -54,6 +55,7 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
 
     Returns the network with the averaged weights, in eval mode. Raises CheckpointError, OutputError.
     """
+    keep_memory()
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
     sampler = EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, recipe.optimiser.batch_size)
     loader = DataLoader(_Packed(data), batch_size=recipe.optimiser.batch_size, sampler=sampler, drop_last=True)

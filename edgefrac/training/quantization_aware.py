@@ -1,13 +1,21 @@
 """Quantization-aware training: int8 rounding in the forward pass, gradients straight through it.
 
 Krishnamoorthi 2018 (arXiv:1806.08342): weights per output channel and symmetric, activations per tensor with running
-ranges. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale per channel.
+ranges. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale per channel; it is
+frozen meanwhile, as it will be in the file.
+
+The gate compares the int8 file with the float32 network of the same weights, so training also asks the two to agree:
+the network without rounding teaches the one with it (``disagreement``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from edgefrac.models.network import FractureNet
@@ -17,7 +25,10 @@ _LEVELS = 255
 
 
 class QuantizationAware(nn.Module):
-    """Simulates int8 in ``network`` while ``active``; its running ranges are part of the training state."""
+    """Simulates int8 in ``network`` while ``active``; its running ranges are part of the training state.
+
+    Ranges move only while this module is in training mode; frozen stages of the network are rounded like all others.
+    """
 
     def __init__(self, network: FractureNet) -> None:
         super().__init__()
@@ -36,12 +47,21 @@ class QuantizationAware(nn.Module):
 
     def _hook(self, name: str) -> object:
         def round_output(module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-            if not (self.active and module.training):
+            if not self.active:
                 return output
             rounded: torch.Tensor = self.ranges[name](output)
             return rounded
 
         return round_output
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within it the network computes without rounding."""
+        active, self.active = self.active, False
+        try:
+            yield
+        finally:
+            self.active = active
 
     def remove(self) -> None:
         """Leave plain weights behind."""
@@ -73,14 +93,20 @@ class _RoundedActivation(nn.Module):
         self.register_buffer("high", torch.tensor(0.0))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        extremes = values.detach().aminmax()
-        low, high = extremes.min.clamp(max=0), extremes.max.clamp(min=0)
-        first = bool(self.high == self.low)
-        self.low.copy_(low if first else torch.lerp(self.low, low, _MOMENTUM))
-        self.high.copy_(high if first else torch.lerp(self.high, high, _MOMENTUM))
+        if self.training:
+            extremes = values.detach().aminmax()
+            low, high = extremes.min.clamp(max=0), extremes.max.clamp(min=0)
+            first = bool(self.high == self.low)
+            self.low.copy_(low if first else torch.lerp(self.low, low, _MOMENTUM))
+            self.high.copy_(high if first else torch.lerp(self.high, high, _MOMENTUM))
         scale = (self.high - self.low).clamp(min=1e-6) / _LEVELS
         zero = (-self.low / scale).round().to(torch.int32)
         return torch.fake_quantize_per_tensor_affine(values, scale, zero, 0, _LEVELS)
+
+
+def disagreement(rounded: torch.Tensor, plain: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference of logits (B, K) with and without rounding; decisions flip in proportion to it."""
+    return functional.l1_loss(rounded, plain.detach())
 
 
 def _is_edge(module: nn.Module) -> bool:

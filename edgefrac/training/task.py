@@ -15,7 +15,7 @@ from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.network import FRACTURE, FractureNet, channels_last, normalise
 from edgefrac.training.augmentation import augment
 from edgefrac.training.losses import EvidenceLoss
-from edgefrac.training.quantization_aware import QuantizationAware
+from edgefrac.training.quantization_aware import QuantizationAware, disagreement
 from edgefrac.training.recipe import Recipe
 
 Batch = dict[str, torch.Tensor]
@@ -39,10 +39,14 @@ class FractureTask(pl.LightningModule):
             module.requires_grad_(False)
 
     def train(self, mode: bool = True) -> FractureTask:
-        """Frozen stages stay in eval mode: their batch normalisation keeps its pretrained statistics."""
+        """Frozen stages stay in eval mode: their batch normalisation keeps its statistics; in int8 all of it does."""
         super().train(mode)
         for module in self.frozen:
             module.eval()
+        if self.int8 is not None and self.int8.active:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         return self
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -60,6 +64,7 @@ class FractureTask(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         if self.int8 is not None:
             self.int8.active = self.recipe.stage_at(self.current_epoch).int8
+            self.train()
 
     def trained(self) -> FractureNet:
         """The network as it leaves training: plain weights, on the CPU, in eval mode."""
@@ -74,7 +79,13 @@ class FractureTask(pl.LightningModule):
         classification = functional.binary_cross_entropy_with_logits(logits[:, 0], batch["label"])
         localisation = self.evidence_loss(evidence, batch["mask"], batch["known"])
         loss: torch.Tensor = classification + self.recipe.evidence.weight * localisation
-        self.log_dict({"loss": loss, "class": classification, "map": localisation}, prog_bar=True)
+        parts = {"class": classification, "map": localisation}
+        if self.int8 is not None and self.int8.active:
+            with self.int8.paused(), torch.no_grad():
+                plain, _ = self.network(image)
+            parts["int8"] = disagreement(logits, plain)
+            loss = loss + self.recipe.optimiser.int8_agreement * parts["int8"]
+        self.log_dict({"loss": loss, **parts}, prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgefrac.models.network import FractureNet, normalise
-from edgefrac.training.quantization_aware import QuantizationAware
+from edgefrac.training.quantization_aware import QuantizationAware, disagreement
 from tests.models.networks import phantoms, talkative
 
 
@@ -79,8 +79,38 @@ def test_running_ranges_move_slowly_and_only_in_training(network: FractureNet, i
     network(images)
     assert first * 1.1 < seen.high.item() < first * 2
     settled = seen.high.item()
-    network.eval()(images)
+    aware.eval()
+    network(images)
     assert seen.high.item() == settled
+
+
+def test_a_frozen_stage_is_rounded_like_the_others(network: FractureNet, images: torch.Tensor) -> None:
+    aware = QuantizationAware(network)
+    aware.active = True
+    outputs: list[torch.Tensor] = []
+    network.features[2].register_forward_hook(lambda _m, _i, output: outputs.append(output))
+    network.eval()(images)
+    seen = aware.ranges["features_2"]
+    assert seen.high > 0 and on_grid(outputs[0], (seen.high - seen.low) / 255)
+
+
+def test_paused_it_rounds_nothing(network: FractureNet, images: torch.Tensor) -> None:
+    with torch.no_grad():
+        plain = network(images)[1]
+        aware = QuantizationAware(network)
+        aware.active = True
+        with aware.paused():
+            assert torch.equal(network(images)[1], plain)
+        assert aware.active and not torch.equal(network(images)[1], plain)
+
+
+def test_agreement_teaches_the_rounded_network_only() -> None:
+    rounded = torch.tensor([[1.0], [3.0]], requires_grad=True)
+    plain = torch.tensor([[2.0], [2.5]], requires_grad=True)
+    loss = disagreement(rounded, plain)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0.75 and plain.grad is None
+    assert rounded.grad is not None and rounded.grad.flatten().tolist() == [-0.5, 0.5]
 
 
 def test_gradients_pass_straight_through(network: FractureNet, images: torch.Tensor) -> None:
