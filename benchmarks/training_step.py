@@ -1,4 +1,4 @@
-"""Time of one training step on this machine, with and without what ``edgefrac.training`` does to make it faster.
+"""Time of one training step on this machine: allocator, bfloat16 and frozen stages.
 
     python benchmarks/training_step.py [--size 320] [--rounds 5]
 
@@ -18,25 +18,21 @@ VARIANTS = {
     "float32": {},
     "float32, memory kept": {"memory": True},
     "bfloat16, memory kept": {"memory": True, "bfloat16": True},
-    "bfloat16, memory kept, depthwise": {"memory": True, "bfloat16": True, "depthwise": True},
-    "the same, two stages frozen": {"memory": True, "bfloat16": True, "depthwise": True, "frozen": 2},
+    "float32, memory kept, two stages frozen": {"memory": True, "frozen": 2},
 }
 BATCH, STEPS = 16, 4
 
 
-def step_seconds(size: int, *, memory: bool = False, bfloat16: bool = False, depthwise: bool = False, frozen: int = 0):
+def step_seconds(size: int, *, memory: bool = False, bfloat16: bool = False, frozen: int = 0) -> float:
     """Median seconds of a step after one to warm up."""
     import torch
 
     from edgefrac.models.network import FractureNet, channels_last
     from edgefrac.training.allocator import keep_memory
-    from edgefrac.training.depthwise import speed_up_depthwise
 
     if memory:
         keep_memory()
     network = channels_last(FractureNet("efficientnet-lite0")).train()
-    if depthwise:
-        speed_up_depthwise(network)
     if frozen:
         for module in [network.features.net.conv_stem, network.features.net.bn1, *network.features.net.blocks[:frozen]]:
             module.eval().requires_grad_(False)
@@ -65,9 +61,9 @@ def main() -> None:
         for name, settings in VARIANTS.items():
             command = [sys.executable, __file__, "--size", str(arguments.size), "--variant", json.dumps(settings)]
             times[name].append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    print(f"one step, batch {BATCH}, {arguments.size} px, seconds: median (smallest–largest) of {arguments.rounds} rounds")
+    print(f"seconds of a step, batch {BATCH}, {arguments.size} px: median (least–most) of {arguments.rounds} rounds")
     for name, values in times.items():
-        print(f"{name:36} {statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})")
+        print(f"{name:40} {statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})")
 
 
 if __name__ == "__main__":
