@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import hashlib
 import io
 import json
 import os
@@ -34,6 +33,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edgefrac.contract import Contract
+from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError, OutputError
 
 MANIFEST, CONTRACTS, CERTIFICATE, MODEL_CARD = "bundle.json", "contract.json", "certificate.json", "MODEL_CARD.md"
@@ -174,7 +174,7 @@ class Bundle:
             return f"{name}: missing"
         if path.stat().st_size != entry.bytes:
             return f"{name}: changed ({path.stat().st_size} bytes instead of {entry.bytes})"
-        return "" if _sha256(path) == entry.sha256 else f"{name}: changed (another SHA-256)"
+        return "" if file_sha256(path) == entry.sha256 else f"{name}: changed (another SHA-256)"
 
     def _png(self, name: str) -> NDArray[np.uint8]:
         try:
@@ -234,7 +234,7 @@ def write_bundle(
         _write(building / MODEL_CARD, model_card.encode("utf-8"))
         _write_golden(building, golden)
         entries = tuple(
-            FileEntry(path=n, bytes=(building / n).stat().st_size, sha256=_sha256(building / n))
+            FileEntry(path=n, bytes=(building / n).stat().st_size, sha256=file_sha256(building / n))
             for n in sorted(_files(building))
         )
         _write(building / MANIFEST, _json(Manifest(name=name, files=entries)))
@@ -351,11 +351,6 @@ def _files(root: Path) -> list[str]:
         for folder, folders, names in os.walk(root)
         for name in [*names, *(f for f in folders if (Path(folder) / f).is_symlink())]
     ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shortest(values: NDArray[np.float32]) -> object:

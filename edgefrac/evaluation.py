@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.datasets.sample import Box, Dataset, Sample
+from edgefrac.digest import file_sha256
 from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.imaging.evidence import evidence_peak
 from edgefrac.imaging.preprocess import Placement, preprocess
@@ -135,7 +136,7 @@ def evaluate(
         "unreadable": collection.unreadable,
         "left_out_seen_in_training": collection.left_out,
         "data_sha256": collection.data_sha256,
-        "model_sha256": hashlib.sha256(session.path.read_bytes()).hexdigest(),
+        "model_sha256": file_sha256(session.path),
     }
     if answers.evidence is not None and any(case.boxes for case in collection.cases):
         report["pointing_game"] = _pointing_game(collection.cases, answers.evidence[:, :, :, task.first_channel])

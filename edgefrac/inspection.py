@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from edgefrac.bundle import CERTIFICATE, check, open_bundle
+from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
 from edgefrac.prediction import is_bundle
 from edgefrac.runtimes.session import ModelKind, model_kind
@@ -22,12 +22,11 @@ def inspect_model(path: Path) -> dict[str, Any]:
     if is_bundle(path):
         return _inspect_bundle(path)
     kind = model_kind(path)
-    content = path.read_bytes()
     facts = {
         "file": str(path),
         "kind": kind.value,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": path.stat().st_size,
+        "sha256": file_sha256(path),
     }
     if kind is ModelKind.TFLITE:
         from edgefrac.targets.tflite_metadata import read_contract

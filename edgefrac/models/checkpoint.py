@@ -8,7 +8,6 @@ bundled checkpoint must be small); the network is then *defined* by the rounded 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -119,11 +118,6 @@ def load_checkpoint(path: Path) -> tuple[FractureNet, CheckpointInfo]:
             raise CheckpointError(f"{path}: tensor {name} holds NaN or infinity")
     network.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
     return network.eval(), info
-
-
-def checkpoint_sha256(path: Path) -> str:
-    """Hex SHA-256 of the file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _refuse_foreign(path: Path) -> None:

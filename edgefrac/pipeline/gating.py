@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edgefrac.contract import Contract, Precision
 from edgefrac.datasets.sample import Dataset
+from edgefrac.digest import file_sha256
 from edgefrac.evaluation import Answers, Collection, collect
-from edgefrac.models.checkpoint import checkpoint_sha256
 from edgefrac.pipeline.outputs import figures_of, judge_answers, outputs_of
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Calibrated, Subject
@@ -51,7 +51,7 @@ def make_and_judge(
         sessions: list[Session] = [open_session(path) for path, _ in made]
         seen = subject.identity.training_data.seen_hashes()
         answers = collect(sessions, data.samples, leave_out=seen, track=track)
-        float32_passed = True
+        float32_passed: bool | None = None  # unless the float32 file is judged beside this one
         for (path, contract), session_answers in zip(made, answers.answers, strict=True):
             facts = _facts(path, contract, calibrated, float32_passed)
             verdict, diagnosis = _judge(recipe, reference, session_answers, contract, facts)
@@ -77,11 +77,12 @@ def _make(
     return path, contract
 
 
-def _facts(path: Path, contract: Contract, calibrated: Calibrated | None, float32_passed: bool) -> FileFacts:
+def _facts(path: Path, contract: Contract, calibrated: Calibrated | None, float32_passed: bool | None) -> FileFacts:
     scale, zero_point = input_quantization(path)
     known = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=element_types(path))
     if contract.precision == "int8":
-        known["float32_passed"] = float32_passed
+        if float32_passed is not None:
+            known["float32_passed"] = float32_passed
         if calibrated:
             known.update(calibrated.facts)
     return known
@@ -112,7 +113,7 @@ def _certify(
         file=path.name,
         target="tflite",
         bytes=path.stat().st_size,
-        sha256=checkpoint_sha256(path),
+        sha256=file_sha256(path),
         runtime="LiteRT, XNNPACK",
         placement=f"{placed['xnnpack_partitions']} XNNPACK, outside: {', '.join(placed['outside_xnnpack']) or 'none'}",
         calibration=calibrated.certificate if calibrated and contract.precision == "int8" else None,

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from edgefrac.contract import TrainingData
 from edgefrac.datasets import open_dataset
+from edgefrac.digest import file_sha256
 from edgefrac.errors import ConversionError, ImageError, UsageError
 from edgefrac.evaluation import Collection
 from edgefrac.imaging.preprocess import preprocess
-from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint
+from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.exportable import Exportable, Identity, from_checkpoint, identify
 from edgefrac.models.external import load_external
 from edgefrac.pipeline.recipe import ExportRecipe
@@ -63,7 +64,7 @@ def load_subject(checkpoint: Path | None, network: str | None, recipe: ExportRec
     trained, info = load_checkpoint(path)
     return Subject(
         from_checkpoint(trained, info),
-        identify(info, checkpoint_sha256(path)),
+        identify(info, file_sha256(path)),
         path,
         Plan(dict(info.ranges), info.evidence_shift) if info.ranges else None,
         info.ranges_source,

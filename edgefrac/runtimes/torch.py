@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
-from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint
+from edgefrac.digest import file_sha256
+from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.exportable import Exportable, from_checkpoint, identify
 from edgefrac.models.network import channels_last, normalise
 from edgefrac.runtimes.session import Prediction
@@ -42,4 +43,4 @@ class TorchSession(ExportableSession):
         torch.set_num_threads(threads)
         network, info = load_checkpoint(path)
         exportable = from_checkpoint(network, info)
-        super().__init__(exportable, exportable.contract("fp32", identify(info, checkpoint_sha256(path))), path)
+        super().__init__(exportable, exportable.contract("fp32", identify(info, file_sha256(path))), path)

@@ -13,8 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from edgefrac.digest import file_sha256
 from edgefrac.errors import CheckpointError, OutputError
-from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint, read_info, save_checkpoint
+from edgefrac.models.checkpoint import load_checkpoint, read_info, save_checkpoint
 from edgefrac.models.network import FRACTURE, FractureNet
 from tests.disk import full_disk
 from tests.models.networks import REGION, info, talkative
@@ -57,9 +58,9 @@ def test_half_rounds_convolutions_and_nothing_else(tmp_path: Path, network: Frac
 
 
 def test_a_second_write_replaces_the_first(checkpoint: Path, network: FractureNet) -> None:
-    before = checkpoint_sha256(checkpoint)
+    before = file_sha256(checkpoint)
     save_checkpoint(checkpoint, network, info((FRACTURE, REGION), version="1"))
-    assert checkpoint_sha256(checkpoint) != before and read_info(checkpoint).version == "1"
+    assert file_sha256(checkpoint) != before and read_info(checkpoint).version == "1"
     assert [p.name for p in checkpoint.parent.iterdir()] == [checkpoint.name]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edgefrac.contract import Contract, Precision
-from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint, save_checkpoint
+from edgefrac.digest import file_sha256
+from edgefrac.models.checkpoint import load_checkpoint, save_checkpoint
 from edgefrac.models.exportable import Exportable, Identity, from_checkpoint, identify
 from edgefrac.models.folding import fold_and_halve
 from edgefrac.progress import silent
@@ -54,7 +55,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     exportable = from_checkpoint(network, header)
     float_model = tflite.convert_float(exportable)
     plan = calibrate(float_model, calibration_images(), silent)
-    identity = identify(header, checkpoint_sha256(checkpoint))
+    identity = identify(header, file_sha256(checkpoint))
     made = Exported(checkpoint, exportable, identity, float_model, plan, {})
     for precision in PRECISIONS:
         path = folder / f"talkative-{precision}.tflite"

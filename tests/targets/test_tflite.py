@@ -166,13 +166,14 @@ def test_same_arguments_same_bytes(exported: Exported, precision: str) -> None:
 PROGRAM = """
 import hashlib, json, sys
 from pathlib import Path
-from edgefrac.models.checkpoint import checkpoint_sha256, load_checkpoint
+from edgefrac.digest import file_sha256
+from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.exportable import from_checkpoint, identify
 from edgefrac.quantization.plan import Plan
 from edgefrac.targets import tflite
 path, plan = Path(sys.argv[1]), Plan(**json.loads(sys.argv[2]))
 network, header = load_checkpoint(path)
-exportable, identity = from_checkpoint(network, header), identify(header, checkpoint_sha256(path))
+exportable, identity = from_checkpoint(network, header), identify(header, file_sha256(path))
 model = tflite.convert_float(exportable)
 for precision in ("fp32", "fp16", "int8"):
     contract = exportable.contract(precision, identity, "phantoms" if precision == "int8" else "")
