@@ -132,7 +132,8 @@ def _train_fold(
 ) -> None:
     chosen = np.flatnonzero(material.fold != fold)
     data = TrainingSet(
-        replace(material.large, images=material.large.images[chosen], masks=material.large.masks[chosen]),
+        material.large,
+        chosen,
         material.labels[chosen],
         material.phantom[chosen],
         material.known[chosen],

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgefrac.models.network import FractureNet
 from edgefrac.training.allocator import keep_memory
@@ -26,9 +26,10 @@ from edgefrac.training.task import FractureTask
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What the loop sees: one pack, with label, phantom flag and known-mask flag per packed image."""
+    """What the loop sees: ``rows`` of a pack, with label, phantom flag and known-mask flag of each row."""
 
     pack: Pack
+    rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     phantom: NDArray[np.bool_]
     known: NDArray[np.bool_]
@@ -41,13 +42,22 @@ class _Packed(Dataset[dict[str, torch.Tensor]]):
     def __len__(self) -> int:
         return len(self.data.labels)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        """A whole batch at once, so that nothing is left to collate."""
+        rows = self.data.rows[indices]
         return {
-            "image": torch.from_numpy(np.array(self.data.pack.images[index]))[None],
-            "mask": torch.from_numpy(np.array(self.data.pack.masks[index]))[None],
-            "label": torch.tensor(float(self.data.labels[index])),
-            "known": torch.tensor(float(self.data.known[index])),
+            "image": torch.from_numpy(self.data.pack.images[rows])[:, None],
+            "mask": torch.from_numpy(self.data.pack.masks[rows])[:, None],
+            "label": torch.from_numpy(self.data.labels[indices].astype(np.float32)),
+            "known": torch.from_numpy(self.data.known[indices].astype(np.float32)),
         }
+
+
+def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) -> DataLoader[dict[str, torch.Tensor]]:
+    """Batches of ``data`` in the sampler's order, straight from the pack."""
+    return DataLoader(
+        _Packed(data), batch_size=batch_size, sampler=sampler, drop_last=True, collate_fn=lambda batch: batch
+    )
 
 
 def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progress: bool) -> FractureNet:
@@ -58,7 +68,7 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
     keep_memory()
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
     sampler = EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, recipe.optimiser.batch_size)
-    loader = DataLoader(_Packed(data), batch_size=recipe.optimiser.batch_size, sampler=sampler, drop_last=True)
+    loader = packed_batches(data, sampler, recipe.optimiser.batch_size)
     task = FractureTask(recipe, steps=max(2, len(loader) * recipe.epochs))
     keep = ModelCheckpoint(dirpath=folder, filename="state", save_top_k=1, enable_version_counter=False)
     keep.FILE_EXTENSION = ".safetensors"

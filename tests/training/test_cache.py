@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from safetensors.numpy import load_file
 
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Box, Dataset, FileReader, Sample
@@ -115,9 +118,63 @@ def test_another_data_set_or_size_is_another_pack(change: str, tmp_path: Path) -
         "label": replace(sample, label=1),
     }[change]
     packed = pack(replace(made, samples=(changed,)), 96 if change == "size" else SIZE, tmp_path, silent)
-    assert len(list(tmp_path.glob("*.json"))) == 2
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
     assert packed.images.shape[1] == (96 if change == "size" else SIZE)
     assert packed.masks.any() == (change == "box")
+
+
+def test_a_changed_file_is_packed_again(tmp_path: Path) -> None:
+    file = tmp_path / "film.png"
+    for value in (10, 200):
+        Image.new("L", (100, 50), value).save(file)
+        os.utime(file, ns=(value, value))
+        assert pack(dataset(FileReader(file)), SIZE, tmp_path / "cache", silent).images[0, 32, 32] == value
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "cut short":
+        del content[-1]
+    elif how == "one bit":
+        content[-1000] ^= 1
+    elif how == "older version":
+        content = bytearray(bytes(content).replace(b"edgefrac.pack/2", b"edgefrac.pack/1"))
+    elif how == "no header":
+        content[:] = b"nothing of the kind"
+    elif how == "empty":
+        content.clear()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["cut short", "one bit", "older version", "no header", "empty"])
+def test_a_damaged_or_outdated_pack_is_made_anew(how: str, tmp_path: Path) -> None:
+    first = pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent)
+    expected = np.array(first.images)
+    (path,) = tmp_path.iterdir()
+    damage(path, how)
+    again = pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent)
+    np.testing.assert_array_equal(again.images, expected)
+    with pytest.raises(AssertionError, match="read again"):
+        damage(path, how)
+        pack(dataset(Scripted(10, forbidden), Scripted(20, forbidden)), SIZE, tmp_path, silent)
+
+
+def test_any_reader_of_safetensors_reads_a_pack(tmp_path: Path) -> None:
+    packed = pack(phantom_dataset(4, 3, longer_side=96), SIZE, tmp_path, silent)
+    (path,) = tmp_path.iterdir()
+    tensors = load_file(path)
+    np.testing.assert_array_equal(tensors["images"], packed.images)
+    np.testing.assert_array_equal(tensors["masks"], packed.masks)
+
+
+def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    phantoms = phantom_dataset(6, 3, longer_side=96)
+    alone = pack(phantoms, SIZE, tmp_path / "alone", silent)
+    monkeypatch.setattr("edgefrac.training.cache._ALONE", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    together = pack(phantoms, SIZE, tmp_path / "together", silent)
+    np.testing.assert_array_equal(alone.images, together.images)
+    assert (alone.kept, alone.sha256) == (together.kept, together.sha256)
 
 
 def test_an_interrupted_pack_leaves_nothing_and_is_made_anew(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
     dataset = phantom_dataset(COUNT, 5, longer_side=96)
     packed = pack(dataset, PACKED, tmp_path_factory.mktemp("pack"), silent)
     labels = np.array([s.label for s in dataset.samples])
-    return TrainingSet(packed, labels, np.zeros(COUNT, bool), np.ones(COUNT, bool))
+    return TrainingSet(packed, np.arange(COUNT), labels, np.zeros(COUNT, bool), np.ones(COUNT, bool))
 
 
 class PowerCut:
@@ -48,8 +48,8 @@ class PowerCut:
     def __init__(self, images: Any, reads: int) -> None:
         self.images, self.reads = images, reads
 
-    def __getitem__(self, index: int) -> Any:
-        self.reads -= 1
+    def __getitem__(self, index: np.ndarray) -> Any:
+        self.reads -= len(index)
         if self.reads < 0:
             raise RuntimeError("power cut")
         return self.images[index]
@@ -110,7 +110,7 @@ def test_it_learns_to_tell_bright_from_dark(tmp_path: Path) -> None:
     quick = RECIPE.model_copy(update={"stages": (Stage(epochs=12, size=64),)})
     network = fit(
         quick,
-        TrainingSet(made, labels, np.zeros(COUNT, bool), np.ones(COUNT, bool)),
+        TrainingSet(made, np.arange(COUNT), labels, np.zeros(COUNT, bool), np.ones(COUNT, bool)),
         tmp_path,
         resume=False,
         progress=False,
