@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Section(BaseModel):
@@ -62,12 +62,13 @@ class Evidence(_Section):
 
 
 class Optimiser(_Section):
-    """AdamW (Loshchilov & Hutter 2019) with a one-cycle schedule (Smith & Topin 2018)."""
+    """AdamW (Loshchilov & Hutter 2019); for the course of the learning rate see ``training.schedule``."""
 
     learning_rate: float = Field(default=6e-4, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     batch_size: int = Field(default=16, ge=2)
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="exponential moving average of the weights")
+    int8_learning_rate: float = Field(default=1e-4, gt=0, description="peak in the epochs that simulate int8")
     int8_agreement: float = Field(default=1.0, ge=0, description="weight of the difference that int8 rounding makes")
     freeze_stages: int = Field(default=0, ge=0, description="leading backbone stages kept at their pretrained weights")
 
@@ -87,6 +88,13 @@ class Recipe(_Section):
     augmentation: Augmentation = Augmentation()
     evidence: Evidence = Evidence()
     optimiser: Optimiser = Optimiser()
+
+    @model_validator(mode="after")
+    def _int8_last(self) -> Recipe:
+        flags = [stage.int8 for stage in self.stages]
+        if flags != sorted(flags):
+            raise ValueError("stages with int8 come last, since batch normalisation is frozen in them")
+        return self
 
     @property
     def input_size(self) -> int:

@@ -17,6 +17,7 @@ from edgefrac.training.augmentation import augment
 from edgefrac.training.losses import EvidenceLoss
 from edgefrac.training.quantization_aware import QuantizationAware, disagreement
 from edgefrac.training.recipe import Recipe
+from edgefrac.training.schedule import cycles
 
 Batch = dict[str, torch.Tensor]
 
@@ -96,7 +97,10 @@ class FractureTask(pl.LightningModule):
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=settings.learning_rate,
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=self.steps)
+        epochs = sum(stage.epochs for stage in self.recipe.stages if not stage.int8)
+        in_float = self.steps * epochs // self.recipe.epochs
+        share = cycles(in_float, self.steps - in_float, settings.int8_learning_rate / settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
