@@ -1,7 +1,8 @@
 """Learning rate: one cycle for the float epochs, a second and lower one for the epochs that simulate int8.
 
-One-cycle (Smith & Topin 2018, arXiv:1708.07120): up to the peak over the first 30 % of the steps, down to almost nothing
-over the rest, both along a cosine. int8 rounding changes what the network computes, so it gets a cycle of its own.
+One-cycle (Smith & Topin 2018, arXiv:1708.07120): up to the peak over the first 30 % of the steps, down to almost
+nothing over the rest, both along a cosine. int8 rounding changes what the network computes, so it gets a cycle of its
+own.
 """
 
 from __future__ import annotations
