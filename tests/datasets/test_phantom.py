@@ -13,6 +13,7 @@ from edgefrac.datasets import open_dataset
 from edgefrac.datasets.phantom import phantom_dataset, phantom_image, write_phantoms
 from edgefrac.datasets.phantom import scene as scenes
 from edgefrac.datasets.phantom.fracture import DIFFICULTIES
+from edgefrac.datasets.phantom.generate import project
 from edgefrac.errors import DatasetError, OutputError, UsageError
 
 
@@ -90,17 +91,17 @@ def test_box_encloses_the_mask() -> None:
 
 
 def test_easy_fractures_show_more_than_hard_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a fracture changes in the image falls with difficulty, patient by patient the same limb."""
+    """What a fracture changes in the beam falls with difficulty, patient by patient in the same limb."""
     shown = dict.fromkeys(DIFFICULTIES, 0.0)
     for index in range(2, 82, 4):
         monkeypatch.setattr(scenes, "label_of", lambda _: 0)
-        whole = phantom_image(2, index, longer_side=320)[0].astype(float)
+        whole = project(scenes.draw_scene(2, index, 320))
         monkeypatch.undo()
         for grade in DIFFICULTIES:
-            broken, _, facets = phantom_image(2, index, longer_side=320, difficulty=grade)
-            assert facets["difficulty"] == grade
-            shown[grade] += float(np.abs(broken - whole).mean())
-    assert shown["easy"] > 1.3 * shown["medium"] > 1.3 * 1.3 * shown["hard"]
+            scene = scenes.draw_scene(2, index, 320, grade)
+            assert scene.facets["difficulty"] == grade
+            shown[grade] += float(np.abs(project(scene) - whole).sum())
+    assert shown["easy"] > 1.2 * shown["medium"] > 1.2 * 1.2 * shown["hard"]
 
 
 def test_global_statistics_do_not_tell_the_label() -> None:
