@@ -22,8 +22,8 @@ def phantom_image(
     """(pixels uint8 [H, W], fracture mask bool [H, W], facets) of one phantom; the same on every machine.
 
     The longer side has ``longer_side`` pixels. The mask is empty where nothing is broken. Facets: region, part, view,
-    difficulty (also of what would be broken in a whole one), type of fracture ("none" without one), hardware ("no" or
-    its kind) and cast.
+    difficulty (also of what would be broken in a whole one), type of fracture ("none" without one), hardware, implant
+    (its kind, or "none") and cast.
     """
     scene = draw_scene(seed, index, longer_side, difficulty)
     attenuation = project(scene)

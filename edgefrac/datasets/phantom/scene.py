@@ -37,7 +37,7 @@ class Patient:
     at: float
     difficulty: str
     fracture: Fracture | None
-    hardware: str
+    implant: str
     added: tuple[Bone, ...]
     cast: bool
 
@@ -45,6 +45,19 @@ class Patient:
     def shaft(self) -> Tube:
         """The tube that is or would be broken."""
         return self.anatomy.bones[self.site.bone][self.site.tube]
+
+    @property
+    def facets(self) -> dict[str, str]:
+        """What holds for all of the patient's images."""
+        return {
+            "region": self.anatomy.region,
+            "part": self.anatomy.part,
+            "difficulty": self.difficulty,
+            "type": self.fracture.kind if self.fracture else "none",
+            "hardware": "no" if self.implant == "none" else "yes",
+            "implant": self.implant,
+            "cast": "yes" if self.cast else "no",
+        }
 
 
 @dataclass(frozen=True)
@@ -66,43 +79,36 @@ def draw_scene(seed: int, index: int, longer_side: int, difficulty: str | None =
     """Draw the patient and the view of phantom ``index`` of a series, if given of one ``difficulty`` alone."""
     number, turn = divmod(index, VIEWS)
     patient = draw_patient(seed, number, label_of(index) == 1, difficulty)
-    rng = _stream(seed, number, _VIEW + turn)
+    rng = stream(seed, number, _VIEW + turn)
     name, angle = patient.anatomy.views[turn]
-    facets = {
-        "region": patient.anatomy.region,
-        "part": patient.anatomy.part,
-        "view": name,
-        "difficulty": patient.difficulty,
-        "type": patient.fracture.kind if patient.fracture else "none",
-        "hardware": patient.hardware,
-        "cast": "yes" if patient.cast else "no",
-    }
+    facets = {**patient.facets, "view": name}
     return Scene(patient, _draw_view(patient, angle, longer_side, rng), facets, rng)
 
 
-def _stream(seed: int, number: int, purpose: int) -> np.random.Generator:
+def stream(seed: int, number: int, purpose: int) -> np.random.Generator:
+    """The random numbers of patient or pair ``number`` that serve ``purpose``."""
     return np.random.Generator(np.random.PCG64([seed, number, purpose]))
 
 
 @lru_cache(maxsize=4)
 def draw_patient(seed: int, number: int, fractured: bool, difficulty: str | None = None) -> Patient:
     """Patient ``number`` of a series, broken or whole."""
-    pair = _stream(seed, number // 2, _PAIR)
+    pair = stream(seed, number // 2, _PAIR)
     part, kind, grade = draw_part(pair), str(pair.choice(KINDS)), str(pair.choice(DIFFICULTIES))
     with_hardware, with_cast = pair.random() < _HARDWARE_SHARE, pair.random() < _CAST_SHARE
-    rng = _stream(seed, number, _PATIENT)
+    rng = stream(seed, number, _PATIENT)
     anatomy = draw_anatomy(rng, part)
     sites = [site for site in anatomy.sites if kind in site.kinds]
     site = sites[int(rng.integers(len(sites)))]
     at = rng.uniform(site.low, site.high)
     shaft = anatomy.bones[site.bone][site.tube]
-    hardware, added = draw_hardware(rng, shaft, at) if with_hardware else ("no", ())
+    implant, added = draw_hardware(rng, shaft, at) if with_hardware else ("none", ())
     cast = with_cast and anatomy.cast is not None
     if cast:
         added = (*added, draw_cast(rng, anatomy))
     wanted = difficulty or grade
     fracture = draw_fracture(rng, kind, at, shaft.half_width(at), wanted) if fractured else None
-    return Patient(anatomy, site, at, wanted, fracture, hardware, added, cast)
+    return Patient(anatomy, site, at, wanted, fracture, implant, added, cast)
 
 
 def _draw_view(patient: Patient, angle: float, longer_side: int, rng: np.random.Generator) -> View:
