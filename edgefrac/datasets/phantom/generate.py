@@ -1,167 +1,102 @@
-"""One phantom from two integers: patient, view, label and difficulty follow from (seed, index).
-
-Index 2p and 2p + 1 are two views of patient p; patients take turns in being fractured, and each fractured one has a
-control with the same limb. All but the fracture is drawn before it and from the same distributions for both labels, so
-nothing but the fracture gives the label away.
-"""
+"""One phantom: the scene's tissue projected onto the plate, its fracture marked, the plate exposed."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from functools import lru_cache
-from math import radians
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.datasets.phantom.anatomy import LIMBS, Anatomy, Site, draw_anatomy
 from edgefrac.datasets.phantom.film import expose, smooth_noise
-from edgefrac.datasets.phantom.fracture import Fracture, broken_chords, draw_fracture
-from edgefrac.datasets.phantom.projection import Raster, Section, View, section
-from edgefrac.datasets.phantom.tube import STEPS, Tube
+from edgefrac.datasets.phantom.fracture import broken_chords
+from edgefrac.datasets.phantom.projection import Raster, Section, View, merged, section
+from edgefrac.datasets.phantom.scene import Scene, draw_scene
+from edgefrac.datasets.phantom.solids import Bone
+from edgefrac.datasets.phantom.tube import Tube
 
-VIEWS = 2
-ASPECT = 373 / 454  # of most clinical plates
-_PATIENT, _LIMB, _VIEW = 0, 1, 2  # what a stream of random numbers is for; a view's number is added to _VIEW
-
-
-@dataclass(frozen=True)
-class Patient:
-    """A limb, and its fracture if it has one; ``site`` is where the image is centred, broken or not."""
-
-    anatomy: Anatomy
-    site: Site
-    at: float
-    difficulty: float
-    fracture: Fracture | None
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All that can be known of a phantom before it is exposed; ``rng`` goes on with tissue and film."""
-
-    patient: Patient
-    view: View
-    facets: dict[str, str]
-    rng: np.random.Generator
-
-
-def label_of(index: int) -> int:
-    """1 for the views of every second patient."""
-    return (index // VIEWS) % 2
+_TILE = 256  # pixels after which the grain of spongy bone repeats
+_STRETCH = np.float32(0.5)  # trabeculae run along the bone
 
 
 def phantom_image(
-    seed: int, index: int, *, longer_side: int = 448
+    seed: int, index: int, *, longer_side: int = 448, difficulty: str | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], dict[str, str]]:
     """(pixels uint8 [H, W], fracture mask bool [H, W], facets) of one phantom; the same on every machine.
 
-    The longer side has ``longer_side`` pixels. The mask is empty where nothing is broken. Facets: region, part,
-    view, difficulty (0 easy to 1 hairline) and kind of fracture ("none" without one).
+    The longer side has ``longer_side`` pixels. The mask is empty where nothing is broken. Facets: region, part, view,
+    difficulty (also of what would be broken in a whole one), type of fracture ("none" without one), hardware, implant
+    (its kind, or "none") and cast.
     """
-    scene = draw_scene(seed, index, longer_side)
-    attenuation = _project(scene.patient, scene.view, scene.rng)
+    scene = draw_scene(seed, index, longer_side, difficulty)
+    attenuation = project(scene)
     return expose(attenuation, scene.rng), fracture_mask(scene), scene.facets
-
-
-def draw_scene(seed: int, index: int, longer_side: int) -> Scene:
-    """Draw the patient and the view of phantom ``index`` of a series."""
-    number, turn = divmod(index, VIEWS)
-    patient = _draw_patient(seed, number, label_of(index) == 1)
-    rng = _stream(seed, number, _VIEW + turn)
-    name, angle = patient.anatomy.views[turn]
-    facets = {
-        "region": patient.anatomy.region,
-        "part": patient.anatomy.part,
-        "view": name,
-        "difficulty": f"{patient.difficulty:.2f}",
-        "kind": patient.fracture.kind if patient.fracture else "none",
-    }
-    return Scene(patient, _draw_view(patient, angle, longer_side, rng), facets, rng)
 
 
 def fracture_mask(scene: Scene) -> NDArray[np.bool_]:
     """Where the fracture shows, bool [H, W], from geometry alone."""
-    mask = np.zeros((scene.view.height, scene.view.width), np.bool_)
-    fracture = scene.patient.fracture
-    if fracture is None:
-        return mask
-    bone, reach = scene.patient.anatomy.bones[fracture.bone], fracture.reach * scene.view.scale
-    part = section(bone, scene.view, reach, (fracture.s, fracture.s))
-    if part:
-        mask[part.window] = broken_chords(part, fracture, scene.view)[2] > 0.5
-    return mask
+    view, fracture = scene.view, scene.patient.fracture
+    mask = np.zeros(view.height * view.width, np.bool_)
+    if fracture:
+        part = section(scene.patient.shaft, view, fracture.reach * view.scale, (fracture.s, fracture.s))
+        if part:
+            mask[part.pixels] = broken_chords(part, fracture, view)[2] > 0.5
+    return mask.reshape(view.height, view.width)
 
 
-def _stream(seed: int, number: int, purpose: int) -> np.random.Generator:
-    return np.random.default_rng([seed, number, purpose])
-
-
-@lru_cache(maxsize=4)
-def _draw_patient(seed: int, number: int, fractured: bool) -> Patient:
-    limb = int(_stream(seed, number // 2, _LIMB).integers(LIMBS))
-    rng = _stream(seed, number, _PATIENT)
-    anatomy = draw_anatomy(rng, limb)
-    site = anatomy.sites[int(rng.integers(len(anatomy.sites)))]
-    at, difficulty = rng.uniform(site.low, site.high), float(rng.random())
-    bone = anatomy.bones[site.bone]
-    step = int(at * STEPS)
-    half_width = float(bone.left[step] + bone.right[step]) / 2
-    fracture = draw_fracture(rng, site.bone, at, half_width, difficulty) if fractured else None
-    return Patient(anatomy, site, at, difficulty, fracture)
-
-
-def _draw_view(patient: Patient, angle: float, longer_side: int, rng: np.random.Generator) -> View:
-    shorter_side = round(ASPECT * longer_side)
-    lying = bool(rng.random() < 0.28)
-    height, width = (shorter_side, longer_side) if lying else (longer_side, shorter_side)
-    along = 90.0 if lying and rng.random() < 0.7 else 0.0
-    return View(
-        phi=radians(angle + rng.normal(0, 6)),
-        theta=radians(along + 180.0 * float(rng.random() < 0.15) + rng.normal(0, 9)),
-        scale=longer_side / rng.uniform(*patient.anatomy.field),
-        mirror=bool(rng.random() < 0.5),
-        centre=patient.anatomy.bones[patient.site.bone].point(patient.at),
-        column=width * rng.uniform(0.3, 0.7),
-        row=height * rng.uniform(0.25, 0.75),
-        height=height,
-        width=width,
-    )
-
-
-def _project(patient: Patient, view: View, rng: np.random.Generator) -> Raster:
-    """Attenuation along each ray, float32 [H, W]: soft tissue by its thickest part, bones added up."""
+def project(scene: Scene) -> Raster:
+    """Attenuation along each ray, float32 [H, W]: soft tissue by its thickest part, bones and hardware added up."""
+    view, rng, patient = scene.view, scene.rng, scene.patient
     shape = view.height, view.width
-    soft, bones = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for tube in patient.anatomy.soft:
+    total = _soft_tissue(patient.anatomy.soft, view, rng)
+    grain = _grain(rng)
+    for bone in (*patient.anatomy.bones, *patient.added):
+        _add_bone(total, bone, scene, grain)
+    return np.asarray(np.maximum(total, 0).reshape(shape) / view.scale, dtype=np.float32)
+
+
+def _soft_tissue(tubes: tuple[Tube, ...], view: View, rng: np.random.Generator) -> Raster:
+    shape = view.height, view.width
+    soft = np.zeros(view.height * view.width, np.float32)
+    for tube in tubes:
         if part := section(tube, view):
             whole, core = part.chords(part.u, part.v)
-            patch = soft[part.window]
-            np.maximum(patch, _attenuation(tube, whole, core, part.index(part.u)), out=patch)
-    soft *= 1 + np.float32(0.03) * smooth_noise(shape, 40, rng) + np.float32(0.015) * smooth_noise(shape, 12, rng)
-    grain = smooth_noise(shape, 2, rng) + np.float32(0.6) * smooth_noise(shape, 4, rng)
-    for number, tube in enumerate(patient.anatomy.bones):
-        part = _bone_section(patient, number, view)
+            soft[part.pixels] = merged(soft[part.pixels], _attenuation(tube, part, whole, core))
+    uneven = np.float32(0.03) * smooth_noise(shape, 40, rng) + np.float32(0.02) * smooth_noise(shape, 14, rng)
+    return np.asarray(soft * (1 + uneven.ravel()))
+
+
+def _add_bone(total: Raster, bone: Bone, scene: Scene, grain: Raster) -> None:
+    """Add a bone, its tubes grown together, to the flattened raster."""
+    parts = []
+    for tube in bone:
+        fracture = scene.patient.fracture if tube is scene.patient.shaft else None
+        part = section(tube, scene.view, fracture.reach * scene.view.scale if fracture else 0.0)
         if part is None:
             continue
-        if patient.fracture and patient.fracture.bone == number:
-            whole, core, _ = broken_chords(part, patient.fracture, view)
-        else:
-            whole, core = part.chords(part.u, part.v)
-        speckle = 1 + np.float32(tube.texture) * np.clip(grain[part.window], -2.5, 2.5)
-        bones[part.window] += _attenuation(tube, whole, core * speckle, part.index(part.u))
-    return (soft + bones) / np.float32(view.scale)
+        whole, core = broken_chords(part, fracture, scene.view)[:2] if fracture else part.chords(part.u, part.v)
+        parts.append((part.pixels, _attenuation(tube, part, whole, _grained(tube, part, core, grain))))
+    if len(parts) == 1:
+        total[parts[0][0]] += parts[0][1]
+    elif parts:
+        grown = np.zeros_like(total)
+        for pixels, attenuation in parts:
+            grown[pixels] = merged(grown[pixels], attenuation)
+        total += grown
 
 
-def _bone_section(patient: Patient, number: int, view: View) -> Section | None:
-    """A bone's section, with room for the fragments if it is the broken one."""
-    bone, fracture = patient.anatomy.bones[number], patient.fracture
-    if fracture is None or fracture.bone != number:
-        return section(bone, view)
-    return section(bone, view, fracture.reach * view.scale)
-
-
-def _attenuation(tube: Tube, whole: Raster, core: Raster, at: NDArray[np.intp]) -> Raster:
+def _attenuation(tube: Tube, part: Section, whole: Raster, core: Raster) -> Raster:
     """µ times path length, still in pixels for lengths; ``core`` counts with its own µ inside ``whole``."""
-    mu_core = tube.mu_core.astype(np.float32)[at]
+    mu_core = tube.mu_core.astype(np.float32)[part.index(part.u)]
     return np.asarray((whole - core) * np.float32(tube.mu_shell) + core * mu_core, dtype=np.float32)
+
+
+def _grained(tube: Tube, part: Section, core: Raster, grain: Raster) -> Raster:
+    """The core with the grain of its trabeculae."""
+    if not tube.texture:
+        return core
+    along = (part.u * _STRETCH).astype(np.intp) % _TILE
+    across = part.v.astype(np.intp) % _TILE
+    return np.asarray(core * (1 + np.float32(tube.texture) * grain[along, across]), dtype=np.float32)
+
+
+def _grain(rng: np.random.Generator) -> Raster:
+    fine = rng.standard_normal((_TILE, _TILE)).astype(np.float32)
+    return np.asarray(np.clip(fine + smooth_noise((_TILE, _TILE), 3, rng), -2.5, 2.5))

@@ -1,109 +1,141 @@
-"""Phantoms as a data set: made on the fly ("phantom", "phantom:n=200,seed=7"), or a folder written earlier."""
+"""Phantoms as a data set, made on the fly: "phantom", "phantom:n=200,seed=7,difficulty=medium,task=type"."""
 
 from __future__ import annotations
 
-import io
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from scipy.spatial import ConvexHull
 
-from edgefrac.datasets.files import write_atomically
-from edgefrac.datasets.phantom.generate import VIEWS, draw_scene, fracture_mask, label_of, phantom_image
+from edgefrac.datasets.phantom.fracture import DIFFICULTIES, KINDS
+from edgefrac.datasets.phantom.generate import fracture_mask, phantom_image
+from edgefrac.datasets.phantom.scene import VIEWS, Scene, draw_scene
 from edgefrac.datasets.registry import source
-from edgefrac.datasets.sample import Box, Dataset, FileReader, Sample
-from edgefrac.datasets.store import is_inside
-from edgefrac.errors import DatasetError, UsageError
+from edgefrac.datasets.sample import CLASSES, Box, Dataset, Polygon, Sample
+from edgefrac.errors import UsageError
 from edgefrac.imaging.radiograph import Radiograph
 
-SCHEMA = "edgefrac.phantoms/1"
-LIST = "phantoms.json"
 NOTICE = "phantom, not clinical"
 LICENCE = "Apache-2.0"
 ATTRIBUTION = "synthetic radiographs made by EdgeFrac; " + NOTICE
 DEFAULT_COUNT = 400
 DEFAULT_SEED = 0
 DEFAULT_SIDE = 448  # pixels along the longer side, about those of FracAtlas
+TASKS = ("fracture", "type")
 
-_PAD = 3  # pixels by which a box is larger than its mask
+_PAD = 3  # pixels by which a box or polygon is larger than its mask
+_CHOICES = {"difficulty": DIFFICULTIES, "task": TASKS}
+
+
+@dataclass(frozen=True)
+class Series:
+    """Which phantoms: the stream ``seed``, one ``difficulty`` or all by turns (None), and what is told apart."""
+
+    seed: int = DEFAULT_SEED
+    difficulty: str | None = None
+    task: str = "fracture"
+    longer_side: int = DEFAULT_SIDE
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels' names: fractured or not, or the type of fracture."""
+        return CLASSES if self.task == "fracture" else (CLASSES[0], *KINDS)
+
+    def label(self, scene: Scene) -> int:
+        """What a scene shows, as a place in ``classes``."""
+        fracture = scene.patient.fracture
+        if fracture is None:
+            return 0
+        return 1 if self.task == "fracture" else self.classes.index(fracture.kind)
+
+    def scene(self, index: int) -> Scene:
+        """Patient and view of phantom ``index``."""
+        return draw_scene(self.seed, index, self.longer_side, self.difficulty)
+
+    def __str__(self) -> str:
+        chosen = {"difficulty": self.difficulty, "task": self.task if self.task != "fracture" else None}
+        return ",".join([f"seed={self.seed}", *(f"{key}={value}" for key, value in chosen.items() if value)])
 
 
 @dataclass(frozen=True)
 class PhantomReader:
-    """Makes phantom ``index`` of the series ``seed`` anew on each read."""
+    """Makes phantom ``index`` of the stream ``seed`` anew on each read."""
 
     seed: int
     index: int
     longer_side: int
+    difficulty: str | None = None
 
     def read(self) -> Radiograph:
         """The phantom; never fails."""
-        pixels, _, _ = phantom_image(self.seed, self.index, longer_side=self.longer_side)
-        return Radiograph(pixels, "phantom", notes=(NOTICE,))
+        made = phantom_image(self.seed, self.index, longer_side=self.longer_side, difficulty=self.difficulty)
+        return Radiograph(made[0], "phantom", notes=(NOTICE,))
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Where the fracture shows, bool [H, W]; empty where nothing is broken."""
+        return fracture_mask(draw_scene(self.seed, self.index, self.longer_side, self.difficulty))
 
 
 @source
 def open_phantoms(location: str) -> Dataset | None:
-    """Open "phantom[:n=…,seed=…]" or a folder with ``phantoms.json``; None for anything else."""
-    if (Path(location) / LIST).is_file():
-        return _open_folder(Path(location))
+    """Open "phantom[:n=…,seed=…,difficulty=…,task=…]"; None for anything else."""
     name, _, settings = location.partition(":")
     if name != "phantom" or Path(location).exists():
         return None
-    known = {"n": DEFAULT_COUNT, "seed": DEFAULT_SEED}
+    known: dict[str, str] = {}
     for setting in filter(None, settings.split(",")):
         key, _, value = setting.partition("=")
-        if key not in known or not value.isdecimal():
-            raise UsageError(f"{location}: cannot read {setting!r}", hint="for example phantom:n=200,seed=7")
-        known[key] = int(value)
-    return phantom_dataset(known["n"], known["seed"])
+        good = value.isdecimal() if key in ("n", "seed") else value in _CHOICES.get(key, ())
+        if not good:
+            choices = "; ".join(f"{name} is one of {', '.join(values)}" for name, values in _CHOICES.items())
+            raise UsageError(
+                f"{location}: cannot read {setting!r}",
+                hint=f"for example phantom:n=200,seed=7,difficulty=easy; {choices}",
+            )
+        known[key] = value
+    return phantom_dataset(
+        int(known.get("n", DEFAULT_COUNT)),
+        int(known.get("seed", DEFAULT_SEED)),
+        difficulty=known.get("difficulty"),
+        task=known.get("task", "fracture"),
+    )
 
 
-def phantom_dataset(n: int = DEFAULT_COUNT, seed: int = DEFAULT_SEED, *, longer_side: int = DEFAULT_SIDE) -> Dataset:
-    """``n`` phantoms, two views a patient, patients fractured by turns; made when read. Raises ``UsageError``."""
+def phantom_dataset(
+    n: int = DEFAULT_COUNT,
+    seed: int = DEFAULT_SEED,
+    *,
+    longer_side: int = DEFAULT_SIDE,
+    difficulty: str | None = None,
+    task: str = "fracture",
+) -> Dataset:
+    """``n`` phantoms, two views a patient, patients fractured by turns; made when read.
+
+    ``difficulty`` ("easy", "medium", "hard") makes all fractures of one grade, else grades mix; ``task`` "type" labels
+    by type of fracture instead of fractured or not. Raises ``UsageError``.
+    """
     if n < 1 or seed < 0:
         raise UsageError(f"{n} phantoms of seed {seed}: need at least one, and a seed from 0 up")
-    samples = tuple(_sample(seed, index, longer_side) for index in range(n))
-    return Dataset(f"phantom:n={n},seed={seed}", samples, licence=LICENCE, attribution=ATTRIBUTION)
+    if difficulty not in (None, *DIFFICULTIES) or task not in TASKS:
+        raise UsageError(f"no phantoms of difficulty {difficulty!r} and task {task!r}", hint=f"{DIFFICULTIES}, {TASKS}")
+    series = Series(seed, difficulty, task, longer_side)
+    samples = tuple(_sample(series, index) for index in range(n))
+    return Dataset(f"phantom:n={n},{series}", samples, series.classes, licence=LICENCE, attribution=ATTRIBUTION)
 
 
-def write_phantoms(dataset: Dataset, out_dir: Path) -> Path:
-    """Write generated phantoms as PNGs into one folder per class, and ``phantoms.json`` with the boxes last.
-
-    ``open_dataset`` opens the folder again. Every PNG and the list carry the notice that nothing here is clinical.
-    Returns the path of the list; raises ``OutputError``.
-    """
-    entries = []
-    for sample in dataset.samples:
-        file = f"{dataset.classes[sample.label].replace(' ', '_')}/{sample.id}.png"
-        write_atomically(out_dir / file, _png(sample.read().pixels))
-        entries.append(
-            {
-                "file": file,
-                "label": sample.label,
-                "group": sample.group,
-                "boxes": [asdict(box) for box in sample.boxes],
-                "facets": dict(sample.facets),
-            }
-        )
-    document = {"schema": SCHEMA, "notice": NOTICE, "name": dataset.name, "images": entries}
-    write_atomically(out_dir / LIST, json.dumps(document, indent=1).encode())
-    return out_dir / LIST
-
-
-def _sample(seed: int, index: int, longer_side: int) -> Sample:
-    scene = draw_scene(seed, index, longer_side)
+def _sample(series: Series, index: int) -> Sample:
+    scene = series.scene(index)
+    mask = fracture_mask(scene)
+    stream = f"{series.seed}-{series.difficulty}" if series.difficulty else f"{series.seed}"
     return Sample(
-        id=f"phantom-{seed}-{index:05d}",
-        label=label_of(index),
-        reader=PhantomReader(seed, index, longer_side),
-        group=f"patient-{seed}-{index // VIEWS:05d}",
-        boxes=_boxes(fracture_mask(scene)) if label_of(index) else (),
+        id=f"phantom-{stream}-{index:05d}",
+        label=series.label(scene),
+        reader=PhantomReader(series.seed, index, series.longer_side, series.difficulty),
+        group=f"patient-{series.seed}-{index // VIEWS:05d}",
+        boxes=_boxes(mask),
+        polygons=_hull(mask),
         facets=scene.facets,
     )
 
@@ -118,40 +150,12 @@ def _boxes(mask: NDArray[np.bool_]) -> tuple[Box, ...]:
     return (Box(left, top, right - left, bottom - top),)
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    facts = PngInfo()
-    facts.add_text("Comment", NOTICE)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", pnginfo=facts)
-    return stream.getvalue()
-
-
-def _open_folder(folder: Path) -> Dataset:
-    path = folder / LIST
-    try:
-        document = json.loads(path.read_bytes())
-        if document["schema"] != SCHEMA:
-            raise ValueError(f"schema is {document['schema']!r}, not {SCHEMA!r}")
-        samples = tuple(_listed(folder, entry) for entry in document["images"])
-        name = str(document["name"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path}: not a list of phantoms ({error})") from error
-    missing = [sample.id for sample in samples if not (folder / sample.id).is_file()]
-    if missing or not samples:
-        raise DatasetError(
-            f"{path}: {len(missing)} of {len(samples)} images are missing", hint="write the phantoms anew"
-        )
-    return Dataset(name, samples, licence=LICENCE, attribution=ATTRIBUTION)
-
-
-def _listed(folder: Path, entry: dict[str, Any]) -> Sample:
-    if not is_inside(entry["file"]) or entry["label"] not in (0, 1):
-        raise ValueError(f"entry {entry['file']!r} has a path outside the folder or an unknown label")
-    return Sample(
-        id=entry["file"],
-        label=entry["label"],
-        reader=FileReader(folder / entry["file"]),
-        group=str(entry["group"]),
-        boxes=tuple(Box(**box) for box in entry["boxes"]),
-        facets={str(key): str(value) for key, value in entry["facets"].items()},
-    )
+def _hull(mask: NDArray[np.bool_]) -> tuple[Polygon, ...]:
+    """The convex outline of a mask, padded, within the image; none around an empty one."""
+    rows, columns = np.nonzero(mask)
+    if not rows.size:
+        return ()
+    corners = [(columns + dx, rows + dy) for dx in (-_PAD, 1 + _PAD) for dy in (-_PAD, 1 + _PAD)]
+    xs, ys = (np.concatenate(axis) for axis in zip(*corners, strict=True))
+    points = np.stack([np.clip(xs, 0, mask.shape[1]), np.clip(ys, 0, mask.shape[0])], axis=1)
+    return (tuple((float(x), float(y)) for x, y in points[ConvexHull(points).vertices]),)
