@@ -1,7 +1,8 @@
 """Quantization-aware training: int8 rounding in the forward pass, gradients straight through it.
 
 Krishnamoorthi 2018 (arXiv:1806.08342): weights per output channel and symmetric, activations per tensor with running
-ranges. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale per channel; it is
+ranges. Weights are rounded by the rule of the export, which matters more than any training: nearest rounding moves the
+logit more than twice as far. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale per channel; it is
 frozen meanwhile, as it will be in the file.
 
 The gate compares the int8 file with the float32 network of the same weights, so training also asks the two to agree:
@@ -19,6 +20,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from edgefrac.models.network import FractureNet
+from edgefrac.quantization.rounding import LARGEST
 
 _MOMENTUM = 0.05
 _LEVELS = 255
@@ -70,6 +72,26 @@ class QuantizationAware(nn.Module):
             parametrize.remove_parametrizations(convolution, "weight", leave_parametrized=False)
 
 
+def round_kernels(weight: torch.Tensor) -> torch.Tensor:
+    """Weights (O, I, kh, kw) as an export rounds them: on each kernel's int8 grid, its sum kept within half a step.
+
+    The same rule as ``quantization.rounding.round_kernels``, over all kernels at once.
+    """
+    flat = weight.flatten(1)
+    scale = flat.abs().amax(1, keepdim=True).clamp(min=1e-8) / LARGEST
+    steps = flat / scale
+    rounded = steps.round()
+    error = rounded - steps
+    surplus = error.sum(1, keepdim=True).round()
+    direction = surplus.sign()
+    # how far each weight was rounded towards the surplus; the largest stays, it sets the scale
+    towards = torch.where(rounded.abs() < LARGEST, error * direction, -torch.inf)
+    count = surplus.abs().long()
+    least = towards.sort(1, descending=True).values.gather(1, (count - 1).clamp(min=0))
+    rounded = rounded - direction * ((towards >= least) & (count > 0))
+    return (rounded * scale).view_as(weight)
+
+
 class _RoundedWeight(nn.Module):
     def __init__(self, owner: QuantizationAware) -> None:
         super().__init__()
@@ -78,9 +100,7 @@ class _RoundedWeight(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         if not self._owner[0].active:
             return weight
-        scale = weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
-        zero = torch.zeros_like(scale, dtype=torch.int32)
-        return torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -127, 127)
+        return weight + (round_kernels(weight.detach()) - weight).detach()
 
 
 class _RoundedActivation(nn.Module):

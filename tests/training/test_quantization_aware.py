@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from edgefrac.models.network import FractureNet, normalise
-from edgefrac.training.quantization_aware import QuantizationAware, disagreement
+from edgefrac.quantization import rounding
+from edgefrac.training.quantization_aware import QuantizationAware, disagreement, round_kernels
 from tests.models.networks import phantoms, talkative
 
 
@@ -49,7 +51,17 @@ def test_active_weights_lie_on_their_channels_grid(network: FractureNet) -> None
         scale = original.abs().amax((1, 2, 3), keepdim=True) / 127
         weight = convolution.weight.detach()
         assert on_grid(weight, scale) and not torch.equal(weight, original)
-        assert (weight - original).abs().max() <= 0.501 * scale.max()
+        assert ((weight - original).abs() <= 1.001 * scale).all()
+
+
+@pytest.mark.parametrize("shape", [(16, 24, 1, 1), (40, 1, 5, 5), (8, 1, 3, 3)])
+def test_weights_are_rounded_as_the_export_rounds_them(shape: tuple[int, ...]) -> None:
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    flat = weight.flatten(1).numpy()
+    scale = np.abs(flat).max(axis=1) / np.float32(127)
+    exported = rounding.round_kernels(flat, scale)
+    np.testing.assert_allclose(round_kernels(weight).flatten(1).numpy(), exported, atol=1e-6)
+    assert (exported != np.round(flat / scale[:, None]) * scale[:, None]).any(), "as to the nearest"
 
 
 def test_active_outputs_lie_on_the_grid_of_their_running_range(network: FractureNet, images: torch.Tensor) -> None:
