@@ -12,6 +12,9 @@ from typing import IO
 from edgefrac.datasets.sample import FileReader, Reader, ZipReader
 from edgefrac.errors import DatasetError
 
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
+"""Endings by which a folder's images are told from its other files."""
+
 
 @dataclass(frozen=True)
 class Store:
