@@ -56,7 +56,7 @@ def is_negative(name: str) -> bool:
 
 
 def mentions_fracture(category: str) -> bool:
-    """Whether a category contains the word fracture and does not deny it ("distal radius fracture", not "no fracture")."""
+    """Whether a category contains the word fracture and does not deny it ("radius fracture", not "no fracture")."""
     lower = category.lower()
     return bool(_FRACTURE_WORD.search(lower)) and not _NEGATED.search(lower)
 

@@ -1,11 +1,11 @@
-"""Images with COCO annotations (Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014): a folder or .zip with
-one or several .json files of images, annotations and categories, wherever they and the images lie.
+"""Images with COCO annotations (Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014): a folder or .zip
+with one or several .json files of images, annotations and categories, wherever they and the images lie.
 
 An image is fractured if something of a category is drawn on it whose name contains "fracture" and does not deny it
 ("radius fracture", not "no fracture"); if several records of one image differ in that, it is fractured, and a finding.
 Which of these categories, is the facet 'type'. Boxes, and polygons where there are some, are kept of these alone;
-coordinates are pixels. Patients are taken from a field of the image's record (patient_id, patient, subject_id, subject),
-else from the file's name ("patient012_lateral.png"), and only numbered; else images are grouped by id blocks.
+coordinates are pixels. Patients are taken from a field of the image's record (patient_id, patient, subject_id,
+subject), else from the file's name ("patient012_lateral.png"), and only numbered; else images are grouped by id blocks.
 """
 
 from __future__ import annotations

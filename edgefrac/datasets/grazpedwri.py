@@ -4,11 +4,11 @@ Data 9 (2022), doi 10.1038/s41597-022-01328-z; figshare article 14825193; CC BY 
 Opens the folder that the files were downloaded to, packed or unpacked: dataset.csv beside images_part1.zip …
 images_part4.zip and folder_structure.zip, or beside the folders unpacked from them, or the images merged in one folder.
 What is taken from public descriptions of the layout and from copies of the table, since it is not checked against the
-download itself: the table's columns (filestem, patient_id, study_number, timehash, gender, age, laterality, projection,
-initial_exam, ao_classification, cast, diagnosis_uncertain, osteopenia, fracture_visible, metal, pixel_spacing,
-device_manufacturer), its flags (1 or 1.0, else empty), projection 1 for frontal, 2 for lateral and 3 for oblique; images
-are 16-bit PNGs named by filestem; YOLO labels lie in a folder "labels" (folder_structure/yolov5/labels) with category 3
-for "fracture", unless a meta.yaml or data.yaml in the folder above lists other names.
+download itself: the table's columns (filestem, patient_id, study_number, timehash, gender, age, laterality,
+projection, initial_exam, ao_classification, cast, diagnosis_uncertain, osteopenia, fracture_visible, metal,
+pixel_spacing, device_manufacturer), its flags (1 or 1.0, else empty), projection 1 for frontal, 2 for lateral and 3 for
+oblique; images are 16-bit PNGs named by filestem; YOLO labels lie in a folder "labels" (folder_structure/yolov5/labels)
+with category 3 for "fracture", unless a meta.yaml or data.yaml lists other names.
 
 Rules where the files contradict each other, each a finding: an image is fractured if the table or a box says so; a file
 listed twice is fractured if one row says so. An AO code does not make an image fractured: it is given to the study, and
@@ -146,7 +146,7 @@ def _by_stem(files: list[_File], rows: Mapping[str, Row], suffix: str, findings:
 
 
 def _category(files: list[_File]) -> int:
-    """The number of the category "fracture": as a YOLO description beside the labels lists it, else the published one."""
+    """The number of the category "fracture": as a YOLO description lists it, else the published one."""
     for file in files:
         if PurePosixPath(file.name).name in ("meta.yaml", "data.yaml"):
             try:

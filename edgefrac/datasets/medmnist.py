@@ -1,5 +1,5 @@
-"""Arrays of images and labels as MedMNIST publishes them: Yang et al., "MedMNIST v2 - A large-scale lightweight benchmark
-for 2D and 3D biomedical image classification", Scientific Data 10 (2023), doi 10.1038/s41597-022-01721-8.
+"""Arrays of images and labels as MedMNIST publishes them: Yang et al., "MedMNIST v2 - A large-scale lightweight
+benchmark for 2D and 3D biomedical image classification", Scientific Data 10 (2023), doi 10.1038/s41597-022-01721-8.
 
 A .npz with {train,val,test}_images and {train,val,test}_labels. Images are uint8 or uint16, [N, H, W] grey,
 [N, H, W, 3] colour, or [N, D, H, W] volumes whose second axis counts the slices. A volume is shown as a montage of its

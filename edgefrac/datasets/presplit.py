@@ -1,4 +1,4 @@
-"""Splits that a data set brings along: kept as the facet 'split', and searched for patients in more than one of them."""
+"""Splits that a data set brings along: kept as the facet 'split', and searched for patients in more than one."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@ otherwise than file, label and patient.
 
 Paths in the table start at its own folder. Labels are those that name a class (0 and 1, normal and fracture, a type of
 fracture), or the ones listed in order with ``classes`` ("labels.csv?classes=none,torus,complete"). What is wrong with
-single rows is a finding: a row without label or without its image file is left out, and so is a file that is listed with
-several labels. Patients are only numbered: what the table calls them is shown nowhere. Without that column, images are
-grouped as in a folder, by blocks of the number at the end of their name.
+single rows is a finding: a row without label or without its image file is left out, and so is a file that is listed
+with several labels. Patients are only numbered: what the table calls them is shown nowhere. Without that column, images
+are grouped as in a folder, by blocks of the number at the end of their name.
 """
 
 from __future__ import annotations
