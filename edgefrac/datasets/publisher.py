@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from edgefrac.datasets.catalogue import PublicSet
 from edgefrac.datasets.web import open_url, unreachable
@@ -52,6 +53,8 @@ def _remote(entry: Mapping[str, Any], publisher: str) -> RemoteFile:
         name, url, md5 = entry["key"], entry["links"]["self"], entry["checksum"].removeprefix("md5:")
     if not name or name != re.sub(r"[/\\:\0]", "", name).lstrip("."):
         raise ValueError(f"{name!r} is no plain file name")
+    if urlsplit(url).scheme not in ("https", "http"):  # the client would open file: too
+        raise ValueError(f"{url} is no web address")
     if not _MD5.fullmatch(md5):
         raise ValueError(f"no MD5 checksum of {name}")
     return RemoteFile(name, url, int(entry["size"]), md5)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from edgefrac.errors import DatasetError
@@ -18,8 +17,6 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse
     """GET ``url``, following redirects; raises ``OSError`` (``urllib.error.HTTPError`` for an HTTP status)."""
     from edgefrac import __version__
 
-    if urlsplit(url).scheme not in ("https", "http"):  # the client would open file: too
-        raise URLError(f"{url} is no web address")
     request = Request(url, headers={"User-Agent": f"edgefrac/{__version__}", **(headers or {})})
     try:
         return cast(HTTPResponse, urlopen(request, timeout=TIMEOUT))
