@@ -56,7 +56,8 @@ def open_coco(location: str) -> Dataset | None:
     for name in store.names:
         if name.lower().endswith(IMAGES) and name not in annotations:
             findings.add("image in no COCO file, left out", name)
-    require_classes(location, (CLASSES[sample.label] for sample in samples), CLASSES)
+    hint = "the COCO files must list images with and without fracture; others are left out"
+    require_classes(location, (CLASSES[sample.label] for sample in samples), CLASSES, hint=hint)
     report_splits(samples, findings)
     return Dataset(path.resolve().name, tuple(samples), findings=findings.lines())
 

@@ -15,9 +15,7 @@ TIMEOUT = 60.0  # seconds without a byte
 
 def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
     """GET ``url``, following redirects; raises ``OSError`` (``urllib.error.HTTPError`` for an HTTP status)."""
-    from edgefrac import __version__
-
-    request = Request(url, headers={"User-Agent": f"edgefrac/{__version__}", **(headers or {})})
+    request = Request(url, headers={"User-Agent": "edgefrac", **(headers or {})})
     try:
         return cast(HTTPResponse, urlopen(request, timeout=TIMEOUT))
     except HTTPException as error:

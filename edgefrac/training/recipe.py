@@ -35,7 +35,7 @@ class Data(_Section):
     @property
     def location(self) -> str:
         """The path, with its columns as options."""
-        return f"{self.path}?{urlencode(self.columns)}" if self.columns else self.path
+        return f"{self.path}?{urlencode(list(self.columns.items()))}" if self.columns else self.path
 
 
 class Stage(_Section):
