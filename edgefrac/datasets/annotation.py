@@ -16,6 +16,7 @@ from edgefrac.errors import DatasetError
 
 _EXIF_ORIENTATION = 274
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_PNG_EXIF = frozenset(("exif", "Raw profile type exif"))
 _SLACK = 1.5  # pixels by which annotators' boxes may stick out
 _YOLO_SLACK = 1e-3  # by which a share may exceed 1 after rounding
 
@@ -125,7 +126,9 @@ def upright_size(stream: IO[bytes]) -> tuple[Size, bool]:
     Raises ``OSError`` where the header is no image's.
     """
     with Image.open(stream) as image:
-        sideways = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+        # Pillow decodes a whole PNG in search of EXIF data behind the pixels, where nobody writes it
+        told = image.format != "PNG" or not _PNG_EXIF.isdisjoint(image.info)
+        sideways = told and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
         return (image.size[::-1] if sideways else image.size), sideways
 
 

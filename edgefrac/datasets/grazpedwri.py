@@ -28,10 +28,9 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from edgefrac.datasets.annotation import Annotation, read_yolo, upright_size
+from edgefrac.datasets.annotation import Annotation, fit, read_yolo, upright_size
 from edgefrac.datasets.classes import require_classes
 from edgefrac.datasets.findings import Findings
-from edgefrac.datasets.fitting import checked
 from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import CLASSES, Dataset, Sample
 from edgefrac.datasets.store import Store, open_store
@@ -159,17 +158,23 @@ def _category(files: list[_File]) -> int:
 
 
 def _boxes(image: _File, labels: _File, category: int, findings: Findings) -> Annotation:
-    text = labels.store.read_text(labels.name)
+    text, title = labels.store.read_text(labels.name), labels.store.title(labels.name)
+    annotation, foreign = read_yolo(text, title, category, (1, 1))
+    if foreign:
+        findings.add("YOLO box in pixels or other units, not in shares of the image, left out", labels.name)
+    if not annotation.boxes:  # so there is no need to open the image
+        return annotation
     try:
         with image.store.open(image.name) as stream:
             size, _ = upright_size(stream)
     except (OSError, zipfile.BadZipFile):
         findings.add("image header unreadable, its boxes left out", PurePosixPath(image.name).name)
-        return Annotation((0, 0))
-    annotation, foreign = read_yolo(text, labels.store.title(labels.name), category, size)
-    if foreign:
-        findings.add("YOLO box in pixels or other units, not in shares of the image, left out", labels.name)
-    return checked(image.store, image.name, [annotation], findings) if annotation.boxes else annotation
+        return Annotation((1, 1))
+    annotation, _ = read_yolo(text, title, category, size)
+    fitted = fit(annotation, size)
+    if len(fitted.boxes) < len(annotation.boxes):
+        findings.add("box outside the image or empty, left out", PurePosixPath(image.name).name)
+    return fitted
 
 
 def _sample(image: _File, stem: str, row: Row, annotation: Annotation | None, findings: Findings) -> Sample:

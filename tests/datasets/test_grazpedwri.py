@@ -246,3 +246,17 @@ def test_empty_class(graz: Path) -> None:
     write_table(graz, {stem: row for stem, row in ROWS.items() if stem in (STEMS[0], STEMS[2])})
     with pytest.raises(DatasetError, match="no images of class 'no fracture'"):
         open_dataset(graz)
+
+
+def test_opening_decodes_no_pixels(graz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The set has 20,327 images of several megapixels; Pillow decodes a PNG when asked for its EXIF data."""
+    decoded: list[str] = []
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: decoded.append(image.filename))
+    assert len(open_dataset(graz)) == 4 and decoded == []
+
+
+def test_an_image_without_readable_header_keeps_its_label(graz: Path) -> None:
+    (graz / f"images_part1/{STEMS[0]}.png").write_bytes(b"text")
+    dataset = open_dataset(graz)
+    assert (sample(dataset, 0).label, sample(dataset, 0).boxes) == (1, ())
+    assert any("header unreadable" in f and STEMS[0] in f for f in dataset.findings)
