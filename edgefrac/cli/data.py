@@ -1,16 +1,19 @@
-"""``edgefrac data``: splits that do not leak, and phantoms."""
+"""``edgefrac data``: public data sets, splits that do not leak, and phantoms."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edgefrac.cli.options import AsJson
-from edgefrac.cli.output import note, results
+from edgefrac.cli.output import note, results, track
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Split a data set without leaks; make phantoms.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Fetch data sets, split them without leaks; make phantoms."
+)
 
 
 @app.command("split")
@@ -50,6 +53,43 @@ def phantom(
         write_phantoms(dataset, out)
         document = {"out": str(out), "n": len(dataset), "positives": dataset.positives, "seed": seed}
         emit(document if as_json else f"{len(dataset)} phantoms, {dataset.positives} fractured, in {out}")
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="Which data set; without it, all are listed.")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to download to.")] = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """Download a public data set, checked against its publisher's checksums; goes on where it was interrupted."""
+    with results(as_json) as emit:
+        from edgefrac.datasets.catalogue import PUBLIC_SETS
+        from edgefrac.datasets.fetch import fetch as download
+        from edgefrac.datasets.fetch import find_public_set
+
+        if name is None:
+            listed = {key: asdict(known) for key, known in PUBLIC_SETS.items()}
+            emit(listed if as_json else _catalogue_table(listed))
+            return
+        wanted = find_public_set(name)
+        note(f"{wanted.title}; licence {wanted.licence}; name it: {wanted.attribution}")
+        fetched = download(wanted, out / name.lower(), note=note, track=track)
+        document = {
+            "name": name.lower(),
+            "location": str(fetched.location),
+            "files": [{"path": str(path), "bytes": file.size, "md5": file.md5} for path, file in fetched.files],
+            "licence": wanted.licence,
+            "attribution": wanted.attribution,
+        }
+        emit(document if as_json else f"{fetched.location}: {len(fetched.files)} files, whole; give it as --data")
+
+
+def _catalogue_table(listed: dict[str, dict[str, Any]]) -> str:
+    lines = []
+    for name, known in listed.items():
+        how = f"{known['size']}, {known['licence']}" if known["api"] else f"not downloadable: {known['licence']}"
+        lines += [name, f"  {known['title']}", f"  {how}", f"  {known['page']}"]
+    return "\n".join(lines)
 
 
 def _split_table(document: dict[str, Any]) -> str:

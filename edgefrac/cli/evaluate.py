@@ -20,11 +20,11 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled radiographs, by slice."""
     with results(as_json) as emit:
-        from edgefrac.datasets import open_dataset
+        from edgefrac.datasets import fracture_task, open_dataset
         from edgefrac.evaluation import evaluate as run
         from edgefrac.prediction import load
 
-        dataset = open_dataset(data)
+        dataset = fracture_task(open_dataset(data))
         for finding in dataset.findings:
             note(f"{dataset.name}: {finding}")
         report = run(load(model), dataset, include_seen=include_seen, track=track)

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from edgefrac.datasets.classes import FRACTURE, NO_FRACTURE, is_negative
 from edgefrac.errors import ImageError
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
 
-CLASSES = ("no fracture", "fracture")
+CLASSES = (NO_FRACTURE, FRACTURE)
 _LARGEST_MEMBER = 1 << 28  # bytes unpacked; more is a decompression bomb, not a radiograph
 
 Polygon = tuple[tuple[float, float], ...]
@@ -114,5 +115,5 @@ class Dataset:
 
     @property
     def positives(self) -> int:
-        """Number of samples labelled as fractured."""
-        return sum(sample.label for sample in self.samples)
+        """Number of samples of any class but one that says nothing is broken."""
+        return sum(not is_negative(self.classes[sample.label]) for sample in self.samples)

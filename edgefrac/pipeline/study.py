@@ -16,7 +16,7 @@ import numpy as np
 
 from edgefrac import __version__
 from edgefrac.contract import TrainingData, pack_hashes
-from edgefrac.datasets import Folds, find_duplicates, make_folds, open_dataset
+from edgefrac.datasets import Folds, find_duplicates, fracture_task, make_folds, open_dataset
 from edgefrac.datasets.duplicates import load_duplicates
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.phantom import phantom_dataset
@@ -93,7 +93,7 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
 
 def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Material:
     recipe = request.recipe
-    real = open_dataset(request.data)
+    real = fracture_task(open_dataset(request.data))
     for finding in real.findings:
         note(f"{real.name}: {finding}")
     folds = make_folds(real, k=recipe.data.folds, seed=recipe.data.split_seed, duplicates=_duplicates(real, run, note))
