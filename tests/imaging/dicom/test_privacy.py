@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from edgefrac.errors import ImageError
-from edgefrac.imaging import dicom as reader
+from edgefrac.imaging.dicom import parse as reader
 from edgefrac.imaging.read import decode_radiograph
 from tests.imaging.files import dataset, dicom, noise, save
 
@@ -96,7 +96,7 @@ def test_a_good_file(planted: tuple[Dataset, list[str]], outlets: Outlets) -> No
 
 
 def test_patient_elements_are_not_even_read(planted: tuple[Dataset, list[str]]) -> None:
-    elements = list(reader._parse(save(planted[0]), "a.dcm"))
+    elements = list(reader.parse(save(planted[0]), "a.dcm"))
     outside = {element.keyword for element in elements if element.tag.group != 0x0028}
     assert outside <= {"Modality", "SpecificCharacterSet", "PixelData"}
     assert len(elements) > 10
