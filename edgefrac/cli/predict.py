@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def predict(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG, TIFF, BMP, WebP or DICOM.")
+        list[Path], typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG, TIFF, DICOM and more.")
     ],
     model: Model = None,
     overlay: Annotated[

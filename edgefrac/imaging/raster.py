@@ -53,7 +53,7 @@ def decode_raster(data: bytes, name: str, *, windowed: bool = False) -> Radiogra
     turned = _orientation(image) if kind == "TIFF" else 1  # Pillow turns TIFFs, and only them, on loading
     try:
         pixels = to_grey(_samples(image, data))
-    except _UnsupportedSamples as error:
+    except _UnsupportedSamplesError as error:
         raise ImageError(f"{name}: {kind} file with {error}", hint="save it with 8 or 16 bits a sample") from None
     except Exception as error:  # a damaged file can make a decoder raise nearly anything
         if kind != "JPEG" or "truncated" not in str(error):
@@ -73,7 +73,7 @@ def decode_raster(data: bytes, name: str, *, windowed: bool = False) -> Radiogra
     return Radiograph(pixels, source_format=kind, notes=tuple(notes))
 
 
-class _UnsupportedSamples(ValueError):
+class _UnsupportedSamplesError(ValueError):
     """What the file holds is sound but no grey or colour of 8 or 16 bits."""
 
 
@@ -140,7 +140,7 @@ def _samples(image: ImageFile, data: bytes) -> Samples:
     elif image.mode in ("1", "L"):
         converted = image.convert("LA" if has_key else "L")
     elif image.mode not in ("LA", "RGBA"):
-        raise _UnsupportedSamples(f"samples of kind {image.mode}, which are not supported")
+        raise _UnsupportedSamplesError(f"samples of kind {image.mode}, which are not supported")
     return np.asarray(converted)
 
 

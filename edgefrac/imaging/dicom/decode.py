@@ -41,13 +41,18 @@ class DicomFile:
         """Decode one frame, counted from 0."""
         return quietly(self._name, _KIND, lambda: self._frame(index, window))
 
+    def _depth(self) -> int:
+        """Bits of a colour sample, if it has more than 8."""
+        is_palette = self._dataset.PhotometricInterpretation == "PALETTE COLOR"
+        return 16 if is_palette else min(max(integer(self._dataset, "BitsStored", 16), 8), 16)
+
     def _frame(self, index: int, window: WindowChoice | None) -> Radiograph:
         stored, notes = stored_values(self._dataset, self._name, index)
         where = list(scopes(self._dataset, index))
         if self.frames > 1:
             notes.insert(0, f"first of {self.frames} frames" if index == 0 else f"frame {index + 1} of {self.frames}")
         if stored.ndim == 3:
-            pixels = to_grey(stored)
+            pixels = to_grey(stored, self._depth())
             notes.append("colour converted to grey")
         else:
             pixels, how = monochrome(where, stored, window)

@@ -57,8 +57,9 @@ def _significant(dataset: Dataset, words: NDArray[Any]) -> tuple[NDArray[Any], l
     above = width - bits - low
     # shifted to the top and back down, so that a signed type brings its sign along
     kept = np.right_shift(np.left_shift(words, above), width - bits)
-    is_same = np.array_equal(np.left_shift(kept, low), words)
-    return kept, [] if is_same else [f"bits beside the {bits} stored ones ignored"]
+    beside = np.array(((1 << width) - 1) ^ (((1 << bits) - 1) << low), np.uint64).astype(words.dtype)
+    is_clean = (words & beside == 0) | (np.left_shift(kept, low) == words)
+    return kept, [] if is_clean.all() else [f"bits beside the {bits} stored ones ignored"]
 
 
 def _decoder(dataset: Dataset, name: str) -> Decoder:

@@ -14,13 +14,13 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     JPEG2000,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
