@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from edgefrac.errors import ImageError
+from edgefrac.imaging import limits
 from edgefrac.imaging.read import read_radiograph
 from tests.imaging import dcmtk
 from tests.imaging.files import dataset, dicom, noise, save
@@ -23,16 +24,15 @@ TWELVE = {"BitsStored": 12, "HighBit": 11}
 
 
 @pytest.mark.parametrize("path", dcmtk.samples(), ids=lambda path: str(path.relative_to(dcmtk.SAMPLES)))
-def test_a_sample_of_pydicom_s(path: Path) -> None:
+def test_a_sample_of_pydicom_s(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MIN_SIDE", 1)  # some are tiny
     try:
         radiograph = read_radiograph(path)
     except ImageError as error:
         assert error.message.startswith(f"{path}: ") and "\n" not in error.message
         return
-    if path.name in dcmtk.EXPLAINED:
-        with pytest.raises(ValueError, match=r"F:|E:"):
-            dcmtk.difference(path, radiograph)
-        return
+    if path.name in dcmtk.OTHER_ORDER:
+        path = path.with_name(path.name.replace("_expb", ""))  # the same picture in little-endian order
     assert dcmtk.difference(path, radiograph, *dcmtk.same_window(radiograph)) <= 1
 
 

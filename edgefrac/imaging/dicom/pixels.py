@@ -23,8 +23,6 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[NDArray[Any]
 
     Raises ``ImageError``, ``MissingDecoderError``, and whatever a decoder raises.
     """
-    from pydicom.pixels.processing import apply_color_lut
-
     if "PixelData" not in dataset:
         raise ImageError(f"{name}: DICOM file without pixel data", hint="a report, a plan or a directory, not an image")
     if "Rows" not in dataset or "Columns" not in dataset:
@@ -40,7 +38,8 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[NDArray[Any]
     if is_raw and stored.dtype.kind in "iu":
         stored, notes = _significant(dataset, stored)
     if properties["photometric_interpretation"] == "PALETTE COLOR":
-        stored = apply_color_lut(stored, dataset)
+        stored = _through_palette(dataset, stored)
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     is_grey = is_grey and stored.ndim == 2
     if not is_grey and (stored.ndim != 3 or stored.dtype not in (np.uint8, np.uint16)):
         raise ImageError(f"{name}: DICOM file with a pixel format that is not supported")
@@ -60,6 +59,24 @@ def _significant(dataset: Dataset, words: NDArray[Any]) -> tuple[NDArray[Any], l
     beside = np.array(((1 << width) - 1) ^ (((1 << bits) - 1) << low), np.uint64).astype(words.dtype)
     is_clean = (words & beside == 0) | (np.left_shift(kept, low) == words)
     return kept, [] if is_clean.all() else [f"bits beside the {bits} stored ones ignored"]
+
+
+def _through_palette(dataset: Dataset, stored: NDArray[Any]) -> NDArray[Any]:
+    from pydicom.dataset import Dataset
+    from pydicom.pixels.processing import apply_color_lut
+
+    if dataset.original_encoding[1] is not False:
+        return apply_color_lut(stored, dataset)
+    # pydicom takes the words of a palette for little-endian ones in any file, segmented palettes excepted
+    palette = Dataset()
+    palette.update({element.tag: element for element in dataset.group_dataset(0x0028)})
+    for colour in ("Red", "Green", "Blue"):
+        keyword = f"{colour}PaletteColorLookupTableData"
+        if keyword in palette:
+            swapped = np.frombuffer(palette[keyword].value, np.uint16).byteswap().tobytes()
+            palette.add_new(keyword, "OW", swapped)
+    palette.file_meta = dataset.file_meta
+    return apply_color_lut(stored, palette)
 
 
 def _decoder(dataset: Dataset, name: str) -> Decoder:

@@ -321,3 +321,22 @@ def test_damaged_files_never_raise_anything_else() -> None:
             assert decode_radiograph(bytes(data), "a").pixels.dtype == np.uint8
         except ImageError as error:
             assert str(error).startswith("a: ")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("colour", ["palette", "RGB"])
+def test_big_endian_colour_is_the_same_colour(colour: str, bits: int) -> None:
+    stored = noise(20, 30) if colour == "palette" else noise(20, 30, 3, high=1 << bits)
+    found = []
+    for syntax, order in ((ExplicitVRLittleEndian, "<u2"), (ExplicitVRBigEndian, ">u2")):
+        ds = dataset(stored, syntax=syntax)
+        if colour == "palette":
+            ds.PhotometricInterpretation = "PALETTE COLOR"
+            for seed, name in enumerate(("Red", "Green", "Blue")):
+                entries = noise(256, high=1 << bits, seed=seed)
+                words = entries if bits == 16 else entries.view("<u2")
+                setattr(ds, f"{name}PaletteColorLookupTableDescriptor", [256, 0, bits])
+                setattr(ds, f"{name}PaletteColorLookupTableData", words.astype(order).tobytes())
+        found.append(decode_radiograph(save(ds), "a.dcm"))
+    assert found[0].sha256 == found[1].sha256
+    assert found[0].pixels.std() > 20
