@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,8 +53,37 @@ def decode_raster(data: bytes, name: str, *, windowed: bool = False) -> Radiogra
 
     ``windowed`` says that the user asked for a window, which only DICOM has: it is noted, not obeyed.
     """
-    notes = ["window ignored: not a DICOM file"] if windowed else []
     kind = str(_format(data))
+    with _quiet_libtiff() if kind == "TIFF" else nullcontext():
+        radiograph = _decode(data, name, kind)
+    ignored = ("window ignored: not a DICOM file",) if windowed else ()
+    return replace(radiograph, notes=(*ignored, *radiograph.notes))
+
+
+_STDERR = threading.Lock()
+
+
+@contextmanager
+def _quiet_libtiff() -> Iterator[None]:
+    """Keep off standard error what libtiff writes there, without the file's name and past Pillow and Python."""
+    with _STDERR:
+        try:
+            sys.stderr.flush()
+            real = os.dup(2)
+        except (OSError, ValueError, AttributeError):  # a process without standard error
+            yield
+            return
+        try:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def _decode(data: bytes, name: str, kind: str) -> Radiograph:
+    notes = []
     image = _open(data, name)
     turned = _orientation(image) if kind == "TIFF" else 1  # Pillow turns TIFFs, and only them, on loading
     try:

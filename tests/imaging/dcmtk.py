@@ -68,10 +68,15 @@ def same_window(radiograph: Radiograph) -> tuple[str, ...]:
     return ("+Wm",) if "smallest to largest" in note else ()
 
 
+def syntax_of(dataset: pydicom.Dataset) -> str:
+    """The name of a file's transfer syntax, if it says one."""
+    return pydicom.uid.UID(dataset.file_meta.get("TransferSyntaxUID", "")).name or "not said"
+
+
 def difference(path: Path, radiograph: Radiograph, *options: str) -> int:
     """Largest difference in grey levels. Raises ``ValueError`` with DCMTK's words if it cannot read the file."""
     dataset = pydicom.dcmread(path, force=True)
-    if "JPEG 2000" not in dataset.file_meta.TransferSyntaxUID.name and path.name not in REWRITTEN:
+    if "JPEG 2000" not in syntax_of(dataset) and path.name not in REWRITTEN:
         found = grey(path, *options)
     else:
         with tempfile.TemporaryDirectory() as folder:
@@ -91,6 +96,7 @@ def table(folder: Path = SAMPLES) -> str:
     """How every sample was judged, in Markdown."""
     agreed: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     refused: dict[str, list[str]] = defaultdict(list)
+    unjudged: dict[str, list[str]] = defaultdict(list)
     for path in samples(folder):
         try:
             radiograph = read_radiograph(path)
@@ -98,8 +104,12 @@ def table(folder: Path = SAMPLES) -> str:
             refused[error.message.removeprefix(f"{path}: ")].append(path.name)
             continue
         header = pydicom.dcmread(path, force=True, stop_before_pixels=True)
-        syntax = header.file_meta.TransferSyntaxUID.name
-        found = difference(path, radiograph, *same_window(radiograph))
+        syntax = syntax_of(header)
+        try:
+            found = difference(path, radiograph, *same_window(radiograph))
+        except ValueError as error:
+            unjudged[str(error)].append(path.name)
+            continue
         agreed[syntax, header.PhotometricInterpretation, header.BitsStored].append(found)
     lines = [
         "| transfer syntax | photometric interpretation | bits | files | largest difference |",
@@ -110,6 +120,8 @@ def table(folder: Path = SAMPLES) -> str:
     ]
     lines += ["", "| written anew for DCMTK | why |", "|---|---|"]
     lines += [f"| `{name}` | {why} |" for name, why in REWRITTEN.items()]
+    lines += ["", "| DCMTK cannot, in its words | files | for example |", "|---|---|---|"] if unjudged else []
+    lines += [f"| {cause} | {len(names)} | `{names[0]}` |" for cause, names in sorted(unjudged.items())]
     lines += ["", "| refused | files | for example |", "|---|---|---|"]
     lines += [f"| {cause} | {len(names)} | `{names[0]}` |" for cause, names in sorted(refused.items())]
     return "\n".join(lines)
