@@ -95,7 +95,7 @@ def _decode(data: bytes, name: str, kind: str) -> Radiograph:
             raise _damaged(kind, name, error) from error
         pixels, missing = _truncated_jpeg(data, name)
         notes.append(f"truncated JPEG: {missing} of {pixels.shape[0]} rows missing")
-    frames = getattr(image, "n_frames", 1)
+    frames = _frames(image)
     if frames > 1:
         notes.append(f"first of {frames} {'pages' if kind == 'TIFF' else 'frames'}")
     if kind == "TIFF" and len(depths := _depths(image)) > 1 and max(depths) > 8:
@@ -147,6 +147,13 @@ def _open(data: bytes, name: str) -> ImageFile:
 def _damaged(kind: str, name: str, error: Exception) -> ImageError:
     cause = (str(error) or type(error).__name__).splitlines()[0]
     return ImageError(f"{name}: damaged or truncated {kind} file: {cause}")
+
+
+def _frames(image: ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # pages are counted by reading their headers; the first is the one that matters
+        return 1
 
 
 def _orientation(image: ImageFile) -> int:
