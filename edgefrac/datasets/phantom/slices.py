@@ -8,11 +8,12 @@ through a bone window; MR a T1-weighted spin echo: bright fat and marrow, grey m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.datasets.phantom.film import soften, smooth_noise
+from edgefrac.datasets.phantom.film import smooth_noise, soften
 from edgefrac.datasets.phantom.fracture import Fracture
 from edgefrac.datasets.phantom.hardware import MU_METAL
 from edgefrac.datasets.phantom.projection import Raster
@@ -32,13 +33,19 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice as acquired: ``values`` float32 [S, S] (Hounsfield units, or MR signal 0 to 1), its mask, mm per pixel."""
+    """A slice as acquired: ``values`` float32 [S, S] (Hounsfield units, or MR signal 0 to 1); mask; mm per pixel."""
 
     modality: str
     values: Raster
     mask: NDArray[np.bool_]
     spacing: float
     facets: dict[str, str]
+
+    @property
+    def stored(self) -> NDArray[np.uint16]:
+        """As 12 bits: Hounsfield units above -1024, or MR signal of 4095."""
+        scaled = self.values + 1024 if self.modality == "ct" else self.values * np.float32(4095)
+        return np.asarray(np.rint(scaled), dtype=np.uint16)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -48,6 +55,7 @@ class Slice:
         return np.asarray(np.rint(255 * np.clip(level, 0, 1)), dtype=np.uint8)
 
 
+@lru_cache(maxsize=2)
 def phantom_slice(seed: int, index: int, modality: str, *, side: int = 320, difficulty: str | None = None) -> Slice:
     """Slice ``index`` of a series, ``side``×``side`` pixels; the same on every machine."""
     number, turn = divmod(index, VIEWS)
@@ -79,21 +87,32 @@ def _tissue(patient: Patient, points: Points) -> tuple[Raster, NDArray[np.bool_]
     """Hounsfield units, and where the fracture is."""
     values = np.full(points.shape[:2], _AIR)
     for tube in patient.anatomy.soft:
-        if (inside := _Inside.of(tube, points)) is not None:
-            values = np.where(inside.core, _MUSCLE, np.where(inside.whole, np.maximum(values, _FAT), values))
+        if window := _window(tube, points):
+            inside, old = _Inside.of(tube, points[window]), values[window]
+            fat = np.where(inside.whole, np.maximum(old, _FAT), old)
+            values[window] = np.where(inside.core, _MUSCLE, fat)
     mask = np.zeros(points.shape[:2], np.bool_)
     for tube in (tube for bone in (*patient.anatomy.bones, *patient.added) for tube in bone):
-        fracture = patient.fracture if tube is patient.shaft else None
-        inside = _Inside.of(tube, points, fracture)
-        if inside is None:
-            continue
-        own = np.where(inside.core, tube.mu_core[inside.at], tube.mu_shell)
-        shown = np.where(own < 0, _AIR, np.minimum(_MUSCLE + own * _HOUNSFIELD_PER_MU, _METAL))
-        shown = np.where(own >= MU_METAL, _METAL, shown)
-        bony = np.maximum(values, shown) if tube.mu_shell >= 0 else shown
-        values = np.where(inside.whole & ~inside.gap, bony, values)
-        mask |= inside.gap
+        if window := _window(tube, points):
+            inside = _Inside.of(tube, points[window], patient.fracture if tube is patient.shaft else None)
+            own = np.where(inside.core, tube.mu_core[inside.at], tube.mu_shell)
+            shown = np.where(own < 0, _AIR, np.where(own >= MU_METAL, _METAL, _MUSCLE + own * _HOUNSFIELD_PER_MU))
+            old = values[window]
+            bony = shown if tube.mu_shell < 0 else np.maximum(old, shown)
+            values[window] = np.where(inside.whole & ~inside.gap, bony, old)
+            mask[window] |= inside.gap
     return values.astype(np.float32), mask
+
+
+def _window(tube: Tube, points: Points) -> tuple[slice, slice] | None:
+    """Rows and columns of the plane that a tube may reach; None if it passes the plane by."""
+    reach = 1.5 * float(np.max(tube.left + tube.right)) / 2 * max(1.0, tube.depth) + max(map(abs, tube.bow))
+    ends = np.array([tube.start, tube.end])
+    near = ((points > ends.min(axis=0) - reach) & (points < ends.max(axis=0) + reach)).all(axis=-1)
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 @dataclass(frozen=True)
@@ -106,8 +125,8 @@ class _Inside:
     at: NDArray[np.intp]
 
     @classmethod
-    def of(cls, tube: Tube, points: Points, fracture: Fracture | None = None) -> _Inside | None:
-        """None where the plane misses the tube."""
+    def of(cls, tube: Tube, points: Points, fracture: Fracture | None = None) -> _Inside:
+        """Sort points [H, W, 3] (mm) by the tube."""
         start = np.array(tube.start)
         way = (np.array(tube.end) - start) / tube.length
         aside = np.array([1.0, 0.0, 0.0]) if abs(way[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
@@ -127,8 +146,6 @@ class _Inside:
         reach = np.sqrt(v * v + (w / tube.depth) ** 2)
         along = (u >= 0) & (u <= tube.length)
         whole = along & (reach < half)
-        if not whole.any():
-            return None
         return cls(whole, whole & (reach < half - tube.shell[at]), whole & gap, at)
 
 
