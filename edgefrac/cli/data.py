@@ -50,9 +50,7 @@ def phantom(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of images.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
     difficulty: Annotated[str | None, typer.Option(help="easy, medium or hard fractures alone [default: all].")] = None,
-    task: Annotated[
-        str, typer.Option(help="What the classes are: fracture (yes or no), or type of fracture.")
-    ] = "fracture",
+    task: Annotated[str, typer.Option(help="fracture: yes or no; type: which type.")] = "fracture",
     modality: Annotated[str, typer.Option(help="xray, ct or mr.")] = "xray",
     form: Annotated[PhantomFormat, typer.Option("--format", help="Of the image files.")] = PhantomFormat.png,
     sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw all on one sheet, a PNG.")] = None,

@@ -35,7 +35,7 @@ _ANATOMY = {  # code, meaning, body part (PS3.16, context groups 4009 and 4031)
 
 @dataclass(frozen=True)
 class Acquired:
-    """What goes into a file: ``values`` uint8 (CT and MR: uint16 of 12 bits), mm per pixel, image's and patient's name."""
+    """What goes into a file: ``values`` uint8 (CT, MR: uint16 of 12 bits), mm per pixel, names of image and patient."""
 
     modality: str
     values: NDArray[np.uint8] | NDArray[np.uint16]
@@ -96,7 +96,7 @@ def _x_ray(header: FileDataset, image: Acquired) -> None:
     header.FieldOfViewShape = "RECTANGLE"
     header.AcquisitionContextSequence = Sequence([])
     header.ViewCodeSequence = Sequence([_view_code(image.view)])
-    header.PatientOrientationCodeSequence = Sequence([])
+    header.PositionerType = ""
 
 
 def _ct(header: FileDataset, image: Acquired) -> None:
@@ -120,6 +120,7 @@ def _mr(header: FileDataset, image: Acquired) -> None:
 
 def _slice(header: FileDataset, image: Acquired) -> None:
     axial = image.view == "axial"
+    header.Laterality = ""
     header.FrameOfReferenceUID, header.PositionReferenceIndicator = _uid("frame", image.group), ""
     header.PatientPosition, header.PixelSpacing, header.SliceThickness = "HFS", _pair(image.spacing), 1
     header.ImagePositionPatient = [0, 0, 0]

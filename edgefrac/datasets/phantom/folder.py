@@ -30,8 +30,8 @@ def write_phantoms(dataset: Dataset, out_dir: Path, form: str = "png", track: Tr
     """Write generated phantoms into one folder per class, and ``phantoms.json`` with boxes and masks last.
 
     ``form`` is "png" or "dicom". ``open_dataset`` opens the folder again. Every image and the list carry the notice
-    that nothing here is clinical. Masks are COCO's uncompressed run lengths (column by column, first the zeros). Returns the
-    path of the list; raises ``OutputError``.
+    that nothing here is clinical. Masks are COCO's uncompressed run lengths (column by column, first the zeros).
+    Returns the path of the list; raises ``OutputError``.
     """
     entries = []
     for sample in track(dataset.samples, "writing phantoms"):

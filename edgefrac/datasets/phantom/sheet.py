@@ -22,10 +22,8 @@ def contact_sheet(dataset: Dataset, columns: int = 6) -> bytes:
     for number, sample in enumerate(dataset.samples):
         tile = ImageOps.contain(Image.fromarray(sample.read().pixels), (_TILE, _TILE), Image.Resampling.BOX)
         row, column = divmod(number, columns)
-        left, top = (
-            column * (_TILE + _GAP) + (_TILE - tile.width) // 2,
-            row * (_TILE + _GAP) + (_TILE - tile.height) // 2,
-        )
+        places = zip((column, row), tile.size, strict=True)
+        left, top = ((_TILE + _GAP) * place + (_TILE - side) // 2 for place, side in places)
         sheet.paste(tile, (left, top))
     ImageDraw.Draw(sheet).text((_GAP, sheet.height - _FOOT + 3), f"{dataset.name}: {NOTICE}", fill=200)
     stream = io.BytesIO()

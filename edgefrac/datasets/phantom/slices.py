@@ -23,7 +23,7 @@ from edgefrac.datasets.phantom.tube import STEPS, Tube
 PLANES = ("coronal", "axial")
 MODALITIES = ("ct", "mr")
 HOUNSFIELD_WINDOW = (350.0, 1800.0)  # centre and width for bone
-_AIR, _FAT, _MUSCLE, _METAL = -1000.0, -90.0, 55.0, 3000.0
+_AIR, _FAT, _MUSCLE, _CRUSHED, _METAL = -1000.0, -90.0, 55.0, 650.0, 3000.0
 _HOUNSFIELD_PER_MU = 15_000.0  # of mineral, above soft tissue, at a CT's higher energy
 _SLICE = 3  # a stream's purpose: beyond those of the views
 _FIELD = {"coronal": 190.0, "axial": 150.0}  # mm along a side
@@ -79,8 +79,9 @@ def _plane(patient: Patient, plane: str, side: int, spacing: float, rng: np.rand
     columns, rows = np.meshgrid(across + off[0], across + off[1])
     if plane == "coronal":
         return np.stack([x + columns, y + rows, np.full_like(rows, z + rng.normal(0, 0.5))], axis=-1)
-    slack = 0.4 * max(fracture.gap, 0.5) if fracture else 1.0
-    return np.stack([x + columns, np.full_like(rows, y + rng.uniform(-slack, slack)), z + rows], axis=-1)
+    edge = 0.5 * max(fracture.gap, 0.8 + fracture.overlap) if fracture else 1.0  # there both bone and gap are cut
+    level = y + float(rng.choice([-1.0, 1.0])) * edge * rng.uniform(0.6, 1.0)
+    return np.stack([x + columns, np.full_like(rows, level), z + rows], axis=-1)
 
 
 def _tissue(patient: Patient, points: Points) -> tuple[Raster, NDArray[np.bool_]]:
@@ -92,16 +93,35 @@ def _tissue(patient: Patient, points: Points) -> tuple[Raster, NDArray[np.bool_]
             fat = np.where(inside.whole, np.maximum(old, _FAT), old)
             values[window] = np.where(inside.core, _MUSCLE, fat)
     mask = np.zeros(points.shape[:2], np.bool_)
-    for tube in (tube for bone in (*patient.anatomy.bones, *patient.added) for tube in bone):
-        if window := _window(tube, points):
-            inside = _Inside.of(tube, points[window], patient.fracture if tube is patient.shaft else None)
-            own = np.where(inside.core, tube.mu_core[inside.at], tube.mu_shell)
-            shown = np.where(own < 0, _AIR, np.where(own >= MU_METAL, _METAL, _MUSCLE + own * _HOUNSFIELD_PER_MU))
-            old = values[window]
-            bony = shown if tube.mu_shell < 0 else np.maximum(old, shown)
-            values[window] = np.where(inside.whole & ~inside.gap, bony, old)
-            mask[window] |= inside.gap
+    for bone in (*patient.anatomy.bones, *patient.added):
+        cores = []
+        for tube in bone:
+            if window := _window(tube, points):
+                fracture = patient.fracture if tube is patient.shaft else None
+                inside = _Inside.of(tube, points[window], fracture)
+                below = values[window].copy()
+                broken = _CRUSHED if fracture and fracture.kind == "impacted" else below
+                solid = inside.whole & ~inside.gap
+                layer = _layer(below, solid, tube.mu_shell)
+                values[window] = np.where(inside.gap, broken, layer)
+                mask[window] |= inside.gap
+                mu = tube.mu_core[inside.at]
+                units = np.where(mu == 0, below, _hounsfield(mu))  # a cast is hollow
+                cores.append((window, solid & inside.core, units))
+        for window, core, units in cores:  # last, so that no wall stays between parts that have grown together
+            values[window] = np.where(core, units, values[window])
     return values.astype(np.float32), mask
+
+
+def _layer(below: Points, solid: NDArray[np.bool_], mu: float) -> Points:
+    """A tube's shell over what is there already; bone and metal displace what is lighter."""
+    units = _hounsfield(np.array(mu))
+    return np.where(solid, units if mu < 0 else np.maximum(below, units), below)
+
+
+def _hounsfield(mu: Points) -> Points:
+    """Hounsfield units of what a tube adds to soft tissue."""
+    return np.where(mu < 0, _AIR, np.where(mu >= MU_METAL, _METAL, _MUSCLE + mu * _HOUNSFIELD_PER_MU))
 
 
 def _window(tube: Tube, points: Points) -> tuple[slice, slice] | None:
@@ -186,8 +206,8 @@ def _ct(hounsfield: Raster, rng: np.random.Generator) -> Raster:
 
 def _mr(hounsfield: Raster, rng: np.random.Generator) -> Raster:
     """T1-weighted signal by tissue, uneven coil sensitivity, Rician noise."""
-    units = (-1000.0, -200.0, -90.0, 0.0, 50.0, 90.0, 260.0, 420.0, 700.0, 3000.0)
-    signal = (0.0, 0.0, 0.86, 0.4, 0.33, 0.74, 0.7, 0.3, 0.05, 0.0)
+    units = (-1000.0, -200.0, -90.0, 0.0, 55.0, 90.0, 260.0, 340.0, 700.0, 3000.0)
+    signal = (0.0, 0.0, 0.86, 0.4, 0.33, 0.74, 0.7, 0.1, 0.04, 0.0)
     size = (hounsfield.shape[0], hounsfield.shape[1])
     tissue = np.interp(hounsfield.astype(np.float64), units, signal).astype(np.float32)
     coil = 1 + np.float32(0.18) * smooth_noise(size, 110, rng) + np.float32(0.03) * smooth_noise(size, 6, rng)

@@ -1,4 +1,4 @@
-"""Phantoms as a data set, made on the fly: "phantom", "phantom:n=200,seed=7,difficulty=medium,task=type,modality=ct"."""
+"""Phantoms as a data set, made on the fly: "phantom:n=200,seed=7,difficulty=medium,task=type,modality=ct"."""
 
 from __future__ import annotations
 
@@ -59,10 +59,8 @@ class Series:
 
     def __str__(self) -> str:
         chosen = {"difficulty": self.difficulty, "task": self.task, "modality": self.modality}
-        usual = (None, "fracture", "xray")
-        return ",".join(
-            [f"seed={self.seed}", *(f"{key}={value}" for key, value in chosen.items() if value not in usual)]
-        )
+        unusual = [f"{key}={value}" for key, value in chosen.items() if value not in (None, "fracture", "xray")]
+        return ",".join([f"seed={self.seed}", *unusual])
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,8 @@ def phantom_dataset(
     """``n`` phantoms, two views a patient, patients fractured by turns; made when read.
 
     ``difficulty`` ("easy", "medium", "hard") makes all fractures of one grade, else grades mix; ``task`` "type" labels
-    by type of fracture instead of fractured or not; ``modality`` "ct" or "mr" makes slices instead of radiographs. Raises ``UsageError``.
+    by type of fracture instead of fractured or not; ``modality`` "ct" or "mr" makes slices instead of radiographs.
+    Raises ``UsageError``.
     """
     if n < 1 or seed < 0:
         raise UsageError(f"{n} phantoms of seed {seed}: need at least one, and a seed from 0 up")
@@ -154,9 +153,8 @@ def phantom_dataset(
 def _sample(series: Series, index: int) -> Sample:
     reader = series.reader(index)
     facets, mask = reader.facets(), reader.mask()
-    stream = "-".join(
-        str(fact) for fact in (series.seed, series.difficulty, series.modality) if fact not in (None, "xray")
-    )
+    chosen = (fact for fact in (series.difficulty, series.modality) if fact not in (None, "xray"))
+    stream = "-".join((str(series.seed), *map(str, chosen)))
     return Sample(
         id=f"phantom-{stream}-{index:05d}",
         label=series.label(facets["type"]),
