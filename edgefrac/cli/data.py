@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,14 @@ import typer
 
 from edgefrac.cli.options import AsJson
 from edgefrac.cli.output import note, results, track
+
+
+class PhantomFormat(StrEnum):
+    """What phantoms are written as."""
+
+    png = "png"
+    dicom = "dicom"
+
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Fetch data sets, split them without leaks; make phantoms."
@@ -43,16 +52,25 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of images.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
+    difficulty: Annotated[str | None, typer.Option(help="easy, medium or hard fractures alone [default: all].")] = None,
+    task: Annotated[str, typer.Option(help="fracture: yes or no; type: which type.")] = "fracture",
+    modality: Annotated[str, typer.Option(help="xray, ct or mr.")] = "xray",
+    form: Annotated[PhantomFormat, typer.Option("--format", help="Of the image files.")] = PhantomFormat.png,
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw all on one sheet, a PNG.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make phantoms: synthetic radiographs with exact labels and masks. Not clinical images."""
     with results(as_json) as emit:
-        from edgefrac.datasets.phantom import phantom_dataset, write_phantoms
+        from edgefrac.datasets.files import write_atomically
+        from edgefrac.datasets.phantom import contact_sheet, phantom_dataset, write_phantoms
 
-        dataset = phantom_dataset(count, seed)
-        write_phantoms(dataset, out)
-        document = {"out": str(out), "n": len(dataset), "positives": dataset.positives, "seed": seed}
-        emit(document if as_json else f"{len(dataset)} phantoms, {dataset.positives} fractured, in {out}")
+        dataset = phantom_dataset(count, seed, difficulty=difficulty, task=task, modality=modality)
+        write_phantoms(dataset, out, form.value, track)
+        if sheet:
+            write_atomically(sheet, contact_sheet(dataset))
+        positives = sum(sample.label > 0 for sample in dataset.samples)
+        document = {"out": str(out), "n": len(dataset), "positives": positives, "seed": seed}
+        emit(document if as_json else f"{len(dataset)} phantoms, {positives} fractured, in {out}")
 
 
 @app.command("fetch")

@@ -39,3 +39,14 @@ def test_no_phantoms_where_there_can_be_no_folder(tmp_path: Path, capsys: pytest
     (tmp_path / "file").write_text("in the way")
     assert main(["data", "phantom", str(tmp_path / "file" / "out"), "-n", "2"]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_phantoms_as_dicom_by_type_with_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = tmp_path / "sheet.png"
+    chosen = ["-n", "4", "--task", "type", "--difficulty", "easy", "--format", "dicom", "--sheet", str(sheet), "--json"]
+    assert main(["data", "phantom", str(tmp_path / "a"), *chosen]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["n"], document["positives"]) == (4, 2)
+    assert len(list((tmp_path / "a").rglob("*.dcm"))) == 4 and sheet.read_bytes().startswith(b"\x89PNG")
+    assert main(["data", "phantom", str(tmp_path / "b"), "--difficulty", "never"]) == 2
+    assert "easy, medium, hard" in capsys.readouterr().err
