@@ -4,7 +4,7 @@ from edgefrac.datasets import phantom, fracatlas, folder  # isort: skip  # noqa:
 from edgefrac.datasets.duplicates import Duplicates, find_duplicates, load_duplicates
 from edgefrac.datasets.registry import open_dataset, source
 from edgefrac.datasets.sample import Box, Dataset, Sample
-from edgefrac.datasets.splits import Folds, load_folds, make_folds
+from edgefrac.datasets.splits import Folds, check_disjoint, load_folds, make_folds
 
 __all__ = [
     "Box",
@@ -12,6 +12,7 @@ __all__ = [
     "Duplicates",
     "Folds",
     "Sample",
+    "check_disjoint",
     "find_duplicates",
     "load_duplicates",
     "load_folds",

@@ -63,9 +63,7 @@ def find_duplicates(dataset: Dataset, *, workers: int = 1, track: Track = silent
     return duplicates_among(dataset, survey(dataset, workers=workers, track=track), workers=workers, track=track)
 
 
-def duplicates_among(
-    dataset: Dataset, looks: Sequence[Look], *, workers: int = 1, track: Track = silent
-) -> Duplicates:
+def duplicates_among(dataset: Dataset, looks: Sequence[Look], *, workers: int = 1, track: Track = silent) -> Duplicates:
     """The copies among the radiographs of ``dataset`` that ``survey`` looked at.
 
     Copies whose labels contradict each other are excluded (which label is right cannot be told); unreadable images

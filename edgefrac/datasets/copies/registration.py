@@ -50,22 +50,21 @@ def resample(images: Array, warps: Array) -> tuple[Array, NDArray[np.bool_]]:
 
 
 def register(fixed: Array, moving: Array, warps: Array, steps: int) -> Array:
-    """Improve ``warps`` by ``steps`` Gauss–Newton steps; ``fixed`` and ``moving`` are [n, side, side], of like scale."""
+    """Improve ``warps`` by ``steps`` Gauss–Newton steps; ``fixed`` and ``moving`` are [n, side, side]."""
     n, side = len(fixed), fixed.shape[1]
     down, across = np.gradient(fixed, 2 / side, axis=(1, 2))
     points = grid(side)
-    descent = np.concatenate(
-        [across.reshape(n, -1, 1) * points, down.reshape(n, -1, 1) * points], axis=2
-    )  # [n, side², 6]
+    descent = np.concatenate([across.reshape(n, -1, 1) * points, down.reshape(n, -1, 1) * points], axis=2)
+    descent *= in_disc(side)[None, :, None]  # [n, side², 6]
+    downhill = np.ascontiguousarray(np.swapaxes(descent, 1, 2))
+    hessian = downhill @ descent
+    ridge = _RIDGE * np.trace(hessian, axis1=1, axis2=2) / 6 + 1e-6
+    inverse = np.linalg.inv(hessian + np.eye(6, dtype=np.float32) * ridge[:, None, None])
     target = fixed.reshape(n, -1)
     for _ in range(steps):
         seen, inside = resample(moving, warps)
-        used = descent * inside[:, :, None]
-        hessian = np.swapaxes(used, 1, 2) @ descent
-        hessian += np.eye(6, dtype=np.float32) * (_RIDGE * np.trace(hessian, axis1=1, axis2=2) / 6 + 1e-6)[:, None, None]
-        gradient = np.swapaxes(used, 1, 2) @ (seen - target)[:, :, None]
-        change = np.linalg.solve(hessian, gradient).reshape(n, 2, 3)
-        warps = _after_inverse(warps, np.clip(change, -0.1, 0.1))
+        change = inverse @ (downhill @ ((seen - target) * inside)[:, :, None])
+        warps = _after_inverse(warps, np.clip(change.reshape(n, 2, 3), -0.1, 0.1))
     return warps
 
 

@@ -1,4 +1,4 @@
-"""Copies that show the same picture from edge to edge: identical, re-encoded, scaled, quarter-turned, mirrored, cut short.
+"""Copies that show the same picture from edge to edge: re-encoded, scaled, quarter-turned, mirrored, cut short.
 
 Signatures of 48×48 pixels correlate by ``COPY`` or more, as wholes or by their top halves (a truncated file has lost
 its bottom), under one of the 8 symmetries of the square.
