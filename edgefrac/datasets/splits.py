@@ -41,7 +41,8 @@ class Folds(BaseModel):
         """(training, validation) samples with ``fold`` held out; raises ``DatasetError`` for unknown samples."""
         if not 0 <= fold < self.k:
             raise DatasetError(f"{self.dataset}: no fold {fold}, the split has {self.k} (from 0)")
-        inside = [s for s in dataset.samples if s.id not in set(self.excluded)]
+        excluded = set(self.excluded)
+        inside = [s for s in dataset.samples if s.id not in excluded]
         unknown = [s.id for s in inside if s.id not in self.fold_of]
         if unknown:
             raise DatasetError(
@@ -57,16 +58,25 @@ class Folds(BaseModel):
         ``sha256`` maps sample id -> ``Radiograph.sha256`` of every radiograph that can be read. A split that was made
         without looking at the pixels can tell missing and new radiographs only.
         """
+        self.require_unchanged(sha256)
         known = self.fold_of.keys() | set(self.excluded)
         problems = {
             "missing": sorted(self.fold_of.keys() - sha256.keys()),
             "new": sorted(sha256.keys() - known),
-            "changed": sorted(name for name, digest in self.sha256.items() if sha256.get(name, digest) != digest),
         }
         said = [f"{len(names)} {what} (such as {names[0]})" for what, names in problems.items() if names]
         if said:
             raise DatasetError(
                 f"{self.dataset}: the radiographs are not those of the split: {', '.join(said)}",
+                hint="make the split anew for this data: edgefrac data split",
+            )
+
+    def require_unchanged(self, sha256: Mapping[str, str]) -> None:
+        """Refuse radiographs (sample id -> raster hash) that are others than when the split was made."""
+        changed = sorted(name for name, digest in sha256.items() if self.sha256.get(name, digest) != digest)
+        if changed:
+            raise DatasetError(
+                f"{self.dataset}: {len(changed)} radiographs changed since the split was made (such as {changed[0]})",
                 hint="make the split anew for this data: edgefrac data split",
             )
 

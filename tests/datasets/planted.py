@@ -66,6 +66,5 @@ def everything(pixels: Raster, rng: np.random.Generator) -> Raster:
 
 
 CHANGES: dict[str, Callable[[Raster, np.random.Generator], Raster]] = {
-    change.__name__: change
-    for change in (cropped, mirrored, turned, rotated, encoded, scaled, rewindowed, everything)
+    change.__name__: change for change in (cropped, mirrored, turned, rotated, encoded, scaled, rewindowed, everything)
 }
