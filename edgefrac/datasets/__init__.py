@@ -4,7 +4,7 @@ from edgefrac.datasets import phantom, table, medmnist, grazpedwri, fracatlas, m
 from edgefrac.datasets.duplicates import Duplicates, find_duplicates, load_duplicates
 from edgefrac.datasets.registry import open_dataset, source
 from edgefrac.datasets.sample import Box, Dataset, Sample
-from edgefrac.datasets.splits import Folds, load_folds, make_folds
+from edgefrac.datasets.splits import Folds, check_disjoint, load_folds, make_folds
 from edgefrac.datasets.task import fracture_task
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Duplicates",
     "Folds",
     "Sample",
+    "check_disjoint",
     "find_duplicates",
     "fracture_task",
     "load_duplicates",

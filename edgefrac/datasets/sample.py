@@ -46,6 +46,10 @@ class FileReader:
 
     path: Path
 
+    def data(self) -> bytes:
+        """The file as it is stored; raises ``OSError``."""
+        return self.path.read_bytes()
+
     def read(self) -> Radiograph:
         """Decode the file; raises ``ImageError``."""
         return read_radiograph(self.path)
@@ -60,15 +64,18 @@ class ZipReader:
 
     def read(self) -> Radiograph:
         """Decode the member; raises ``ImageError``."""
+        return decode_radiograph(self.data(), f"{self.zip_path}:{self.member}")
+
+    def data(self) -> bytes:
+        """The member as it was packed; raises ``ImageError``."""
         name = f"{self.zip_path}:{self.member}"
         try:
             archive = _open_zip(self.zip_path, os.getpid())
             if archive.getinfo(self.member).file_size > _LARGEST_MEMBER:
                 raise ImageError(f"{name}: unpacks to more than {_LARGEST_MEMBER >> 20} MiB")
-            data = archive.read(self.member)
+            return archive.read(self.member)
         except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise ImageError(f"{name}: cannot be unpacked ({error})") from error
-        return decode_radiograph(data, name)
 
 
 @lru_cache(maxsize=4)
