@@ -19,6 +19,9 @@ class Data(_Section):
     columns: dict[Literal["file", "label", "patient"], str] = Field(
         default={}, description="how the table's columns are named, where not so"
     )
+    split: str = Field(
+        default="", description="a stored split, from `edgefrac data split`; it overrides folds and seed"
+    )
     folds: int = Field(default=4, ge=2, description="id blocks or patients are dealt into this many folds")
     fold: int = Field(default=0, ge=0, description="the fold held out for validation")
     split_seed: int = Field(default=2026, ge=0)
