@@ -60,11 +60,11 @@ def test_radiographs_that_changed_are_refused(stored: Path, tmp_path: Path) -> N
     name = next(iter(folds.fold_of))
     other = tmp_path / "other.json"
     folds.model_copy(update={"sha256": {**folds.sha256, name: "0" * 64}}).save(other)
-    with pytest.raises(DatasetError, match=f"1 radiographs changed since the split was made.*{name}"):
+    with pytest.raises(DatasetError, match="1 radiographs changed since the split was made"):
         study(tmp_path, split=str(other))
 
 
 @pytest.mark.parametrize("split", [True, False])
 def test_a_fold_that_is_not_there(stored: Path, split: bool, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="data.fold is 3, but there are 3 folds"):
+    with pytest.raises(UsageError, match="fold is 3, but there are 3 folds"):
         study(tmp_path, fold=3, folds=3, split=str(stored) if split else "")
