@@ -106,7 +106,8 @@ def _probes(
         estimate = bootstrap.estimate(auroc(positive, scores), bootstrap.auroc(positive, scores), positive)
         low, high = estimate.low, estimate.high
         interval = None if low is None or high is None else (low, high)
-        verdict = "tells the class" if interval and interval[0] > _TELLS else "tells little"
+        least = interval[0] if interval else 0.0
+        verdict = "tells the class" if least > _TELLS else "tells something" if least > 0.5 else "tells little"
         probes.append(
             Probe(
                 source=source,
