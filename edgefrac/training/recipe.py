@@ -89,7 +89,7 @@ class Optimiser(_Section):
     weight_decay: float = Field(default=0.02, ge=0)
     batch_size: int = Field(default=16, ge=2)
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="exponential moving average of the weights")
-    int8_learning_rate: float = Field(default=1e-4, gt=0, description="peak in the epochs that simulate int8")
+    int8_learning_rate: float = Field(default=1e-5, gt=0, description="peak in the epochs that simulate int8")
     int8_agreement: float = Field(default=1.0, ge=0, description="weight of the difference that int8 rounding makes")
     freeze_stages: int = Field(default=0, ge=0, description="leading backbone stages kept at their pretrained weights")
 
