@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from importlib.metadata import version
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from edgefrac import __version__
 from edgefrac.datasets.audit.finding import Audit, AuditFinding, Figure
 from edgefrac.datasets.survey import Look
 
@@ -47,7 +47,7 @@ def audit_page(audit: Audit, looks: Mapping[str, Look]) -> str:
         audit=audit,
         sections=[(title, findings) for title, findings in sections if findings],
         counts=[(facet, [count for count in audit.counts if count.facet == facet]) for facet in facets],
-        version=__version__,
+        version=version("edgefrac"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
 from scipy.stats import fisher_exact
 
 from edgefrac.datasets.audit.finding import AuditFinding, Count
@@ -61,7 +62,7 @@ def _shortcut(dataset: Dataset, count: Count) -> AuditFinding | None:
     if count.facet == "split" or sum(outside) == 0:
         return None
     odds = (inside[0] + 0.5) * (outside[1] + 0.5) / ((inside[1] + 0.5) * (outside[0] + 0.5))
-    if odds < _ODDS or fisher_exact([inside, outside]).pvalue > _CHANCE:
+    if odds < _ODDS or fisher_exact(np.array([inside, outside])).pvalue > _CHANCE:
         return None
     return AuditFinding(
         kind=f"shortcut-{count.facet}",
