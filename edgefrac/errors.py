@@ -12,6 +12,7 @@
     ├── ConversionError           a network that a target cannot express
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
+        └── MissingDecoderError   an image that cannot be read without one; an ImageError too
 
 A message names the file and the cause in one line; ``hint`` holds the next step.
 """
@@ -82,4 +83,16 @@ class MissingExtraError(EdgeFracError):
             f"{what} needs an optional part of EdgeFrac that is not installed",
             hint=f"pip install 'edgefrac[{extra}]'",
         )
+        self.extra = extra
+
+
+class MissingDecoderError(ImageError, MissingExtraError):
+    """An image whose compression or format needs an optional dependency that is not installed."""
+
+    exit_status = 3
+
+    def __init__(self, name: str, what: str, extra: str) -> None:
+        install = f"pip install 'edgefrac[{extra}]'"
+        # in the message too, for lists of unreadable files print no hints
+        EdgeFracError.__init__(self, f"{name}: no decoder is installed for {what}: {install}", hint=install)
         self.extra = extra

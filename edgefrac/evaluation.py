@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.datasets.sample import Box, Dataset, Sample
+from edgefrac.datasets.splits import Folds, check_disjoint
 from edgefrac.digest import file_sha256
 from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.imaging.evidence import evidence_peak
@@ -112,18 +113,26 @@ def evaluate(
     dataset: Dataset,
     *,
     include_seen: bool = False,
+    split: Folds | None = None,
+    fold: int = 0,
     track: Track = silent,
 ) -> dict[str, Any]:
     """The document of ``edgefrac evaluate --json``: figures of the model's fracture task at its frozen threshold.
 
-    Radiographs of the model's own training split are left out unless ``include_seen``. Every ``_ci`` is a 95 %
+    Radiographs of the model's own training split are left out unless ``include_seen``. With ``split``, only its fold
+    ``fold`` is evaluated on, and a model that was trained on any of it is refused. Every ``_ci`` is a 95 %
     interval that respects groups (``verification.figures``); a figure that the data cannot define is None.
     Raises ``DatasetError`` where nothing is left to evaluate on, or only one class is.
     """
     contract = session.contract
     task = contract.task()
     seen = frozenset[str]() if include_seen else contract.training_data.seen_hashes()
-    collection = collect([session], dataset.samples, leave_out=seen, track=track)
+    samples = split.split(dataset, fold)[1] if split else dataset.samples
+    if split and not include_seen:
+        check_disjoint(seen, {sample.id: split.sha256[sample.id] for sample in samples if sample.id in split.sha256})
+    collection = collect([session], samples, leave_out=seen, track=track)
+    if split:
+        split.require_unchanged({case.id: case.raster_sha256 for case in collection.cases})
     require_both_classes(dataset.name, collection)
     answers = collection.answers[0]
     probability = answers.probability[:, task.first_channel]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from edgefrac.contract import Contract
-from edgefrac.errors import ImageError, OutputError, UsageError
+from edgefrac.errors import ImageError, MissingDecoderError, OutputError, UsageError
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.imaging.voi import WindowChoice
 from edgefrac.runtimes.session import Prediction, Session, open_session
 
 _REFERENCE = Path(__file__).parent / "models" / "reference"
@@ -19,14 +20,16 @@ _REFERENCE_INT8 = _REFERENCE / "reference-int8.tflite"
 
 
 class FilePrediction(TypedDict, total=False):
-    """One row of ``edgefrac predict --json``. A row with ``error`` has only that and ``file``.
+    """One row of ``edgefrac predict --json``.
 
+    A row with ``error`` has only that, ``file`` and, where an optional part would read the image, ``missing_extra``.
     ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map;
     ``milliseconds`` spans reading, preprocessing and running, not the drawing of the ``overlay``.
     """
 
     file: str
     error: str
+    missing_extra: str
     probability: float
     label: str
     positive: bool
@@ -109,10 +112,10 @@ class OverlayFolder:
 def predict_file(
     session: Session,
     path: str | Path,
-    window: tuple[float, float] | None = None,
+    window: WindowChoice | None = None,
     overlays: OverlayFolder | None = None,
 ) -> FilePrediction:
-    """Predict one image file; ``window`` is (centre, width) for DICOM.
+    """Predict one image file; ``window`` as in ``read_radiograph``.
 
     Raises nothing that is the image's fault: an unreadable image gives a row with ``error``.
     ``OutputError`` (an overlay that cannot be written) does stop the run, since it would stop every image.
@@ -125,6 +128,8 @@ def predict_file(
     started = time.perf_counter()
     try:
         radiograph = read_radiograph(Path(path), window=window)
+    except MissingDecoderError as error:
+        return {"file": str(path), "error": error.message, "missing_extra": error.extra}
     except ImageError as error:
         return {"file": str(path), "error": error.message}
     prediction = session.predict(preprocess(radiograph.pixels, contract.input.size))

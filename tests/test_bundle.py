@@ -16,6 +16,7 @@ import pytest
 
 from edgefrac import bundle as module
 from edgefrac.bundle import Bundle, GoldenVector, check, expected, open_bundle, write_bundle
+from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError, OutputError
 from tests.verification.examples import contract
 
@@ -238,7 +239,7 @@ def test_a_golden_png_that_is_none_is_named(write: Write, tmp_path: Path) -> Non
     (bundle.root / name).write_bytes(b"text")
     manifest = bundle.manifest.model_dump(by_alias=True)
     entry = next(e for e in manifest["files"] if e["path"] == name)
-    entry.update(bytes=4, sha256=module._sha256(bundle.root / name))
+    entry.update(bytes=4, sha256=file_sha256(bundle.root / name))
     (bundle.root / "bundle.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=r"phantom-0\.png"):
         list(open_bundle(bundle.root).golden())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,18 +17,23 @@ def evaluate(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Count radiographs that the model was trained on too.")
     ] = False,
+    split: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Evaluate on one fold of this stored split only.")
+    ] = None,
+    fold: Annotated[int, typer.Option(min=0, help="The held-out fold of --split.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on labelled radiographs, by slice."""
     with results(as_json) as emit:
-        from edgefrac.datasets import open_dataset
+        from edgefrac.datasets import fracture_task, load_folds, open_dataset
         from edgefrac.evaluation import evaluate as run
         from edgefrac.prediction import load
 
-        dataset = open_dataset(data)
+        folds = load_folds(split) if split else None
+        dataset = fracture_task(open_dataset(data))
         for finding in dataset.findings:
             note(f"{dataset.name}: {finding}")
-        report = run(load(model), dataset, include_seen=include_seen, track=track)
+        report = run(load(model), dataset, include_seen=include_seen, split=folds, fold=fold, track=track)
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:
         note(f"unreadable: {problem}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgefrac.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgefrac.imaging.voi import WindowChoice
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Data = Annotated[
@@ -20,12 +23,15 @@ Model = Annotated[
 ]
 
 
-def parse_window(text: str | None) -> tuple[float, float] | None:
-    """'40,400' -> (centre, width). Raises ``UsageError``."""
-    if text is None:
-        return None
+def parse_window(text: str | None) -> WindowChoice | None:
+    """'40,400' -> (centre, width); the name of a CT preset stays one. Raises ``UsageError``."""
+    from edgefrac.imaging.voi import CT_PRESETS
+
+    if text is None or text in CT_PRESETS:
+        return text
     try:
         centre, width = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--window {text}: expected CENTRE,WIDTH, such as 300,1500") from None
+        presets = " or ".join(CT_PRESETS)
+        raise UsageError(f"--window {text}: expected CENTRE,WIDTH, such as 300,1500, or {presets} for CT") from None
     return centre, width

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG or DICOM.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG, TIFF, DICOM and more.")
+    ],
     model: Model = None,
     overlay: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the evidence map over each radiograph there.")
     ] = None,
     window: Annotated[
-        str | None, typer.Option(metavar="CENTRE,WIDTH", help="DICOM window instead of the file's own.")
+        str | None,
+        typer.Option(
+            metavar="CENTRE,WIDTH|PRESET",
+            help="DICOM window instead of the file's own, or for CT a preset: bone or soft-tissue.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -30,16 +36,16 @@ def predict(
     with results(as_json) as emit:
         from edgefrac.prediction import OverlayFolder, load, predict_file
 
-        centre_width = parse_window(window)
+        window_choice = parse_window(window)
         session = load(model)
         overlays = OverlayFolder(overlay) if overlay else None
-        rows = [predict_file(session, image, centre_width, overlays) for image in images]
+        rows = [predict_file(session, image, window_choice, overlays) for image in images]
         emit(rows if as_json else _table(rows))
     unreadable = [row for row in rows if "error" in row]
     for row in unreadable:
         note(f"error: {row['error']}")
     if unreadable:
-        raise typer.Exit(2)
+        raise typer.Exit(3 if all("missing_extra" in row for row in unreadable) else 2)
 
 
 def _table(rows: Sequence[FilePrediction]) -> str:

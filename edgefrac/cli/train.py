@@ -34,7 +34,7 @@ def train(
         from edgefrac.training.recipe import Recipe
 
         validated = read_recipe(path, Recipe, overrides or ())
-        where = data or validated.data.path or "phantom"
+        where = data or validated.data.location or "phantom"
         document = run_study(StudyRequest(validated, where, out, resume, all_folds), note=note, track=track)
         emit(document if as_json else _table(document))
 

@@ -1,11 +1,12 @@
-"""Boxes and polygons from COCO and PASCAL VOC files, and whether they fit the raster they belong to."""
+"""Boxes and polygons from COCO, YOLO and PASCAL VOC files, and whether they fit the raster they belong to."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Any
 from xml.etree import ElementTree
 
 from PIL import Image
@@ -15,38 +16,93 @@ from edgefrac.errors import DatasetError
 
 _EXIF_ORIENTATION = 274
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_PNG_EXIF = frozenset(("exif", "Raw profile type exif"))
 _SLACK = 1.5  # pixels by which annotators' boxes may stick out
+_YOLO_SLACK = 1e-3  # by which a share may exceed 1 after rounding
+
+PATIENT_KEYS = ("patient_id", "patient", "subject_id", "subject")
+"""Fields of an image's record in which COCO files with patients name them; COCO itself defines none."""
 
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What was drawn on one image of ``size`` (width, height)."""
+    """What was drawn on one image of ``size`` (width, height).
+
+    ``kinds`` are the different categories of what was drawn, ``patient`` whom the file says the image is of, where it
+    says so.
+    """
 
     size: Size
     boxes: tuple[Box, ...] = ()
     polygons: tuple[Polygon, ...] = ()
+    kinds: tuple[str, ...] = ()
+    patient: str = ""
 
 
-def read_coco(text: str, title: str) -> dict[str, Annotation]:
-    """COCO JSON -> annotation by file name; raises ``DatasetError`` naming ``title``."""
+def read_coco(text: str, title: str, wanted: Callable[[str], bool] | None = None) -> dict[str, Annotation]:
+    """COCO JSON -> annotation by file name, of the categories whose name is ``wanted`` (all, by default).
+
+    Records of one file name are taken together. Raises ``DatasetError`` naming ``title``.
+    """
     try:
         document = json.loads(text)
-        boxes: defaultdict[int, list[Box]] = defaultdict(list)
-        polygons: defaultdict[int, list[Polygon]] = defaultdict(list)
+        names = {category["id"]: str(category["name"]) for category in document.get("categories", ())}
+        drawn_on: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         for drawn in document["annotations"]:
-            boxes[drawn["image_id"]].append(Box(*(float(value) for value in drawn["bbox"])))
-            if isinstance(drawn.get("segmentation"), list):  # a mask in run-length form has no corners
-                polygons[drawn["image_id"]].extend(_corners(flat) for flat in drawn["segmentation"])
-        return {
-            image["file_name"]: Annotation(
-                (int(image["width"]), int(image["height"])), tuple(boxes[image["id"]]), tuple(polygons[image["id"]])
-            )
-            for image in document["images"]
-        }
+            if wanted is None or wanted(names.get(drawn.get("category_id"), "")):
+                drawn_on[drawn["image_id"]].append(drawn)
+        annotations: dict[str, Annotation] = {}
+        for image in document["images"]:
+            before = annotations.get(image["file_name"])
+            annotations[image["file_name"]] = _coco_annotation(image, drawn_on[image["id"]], names, before)
+        return annotations
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DatasetError(f"{title}: not a COCO annotation file ({error!r})") from error
+
+
+def _coco_annotation(
+    image: dict[str, Any], drawn_on: list[dict[str, Any]], names: dict[int, str], before: Annotation | None
+) -> Annotation:
+    boxes, polygons, kinds = (before.boxes, before.polygons, before.kinds) if before else ((), (), ())
+    for drawn in drawn_on:
+        segmentation = drawn.get("segmentation")
+        # a mask in run-length form has no corners
+        corners = tuple(_corners(flat) for flat in segmentation) if isinstance(segmentation, list) else ()
+        if drawn.get("bbox"):
+            boxes += (Box(*(float(value) for value in drawn["bbox"])),)
+        elif corners:
+            boxes += (_around(corners),)
+        polygons += corners
+        kinds += (names.get(drawn.get("category_id", -1), ""),)
+    size = (int(image["width"]), int(image["height"]))
+    patient = next((str(image[key]) for key in PATIENT_KEYS if image.get(key) not in (None, "")), "")
+    return Annotation(size, boxes, polygons, tuple(sorted(set(kinds))), patient)
+
+
+def read_yolo(text: str, title: str, category: int, size: Size) -> tuple[Annotation, int]:
+    """YOLO lines (category, centre x and y, width and height) -> boxes in pixels, and how many were left out.
+
+    YOLO gives shares of the image. A line with a value above 1 is in other units (pixels, as a rule) and is left out.
+    Only the given category is taken. Raises ``DatasetError`` naming ``title`` and the line.
+    """
+    boxes, foreign = [], 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            kind, x, y, width, height = (float(word) for word in line.split())
+        except ValueError as error:
+            raise DatasetError(f"{title}, line {number}: not five numbers, as in YOLO label files") from error
+        if kind != category:
+            continue
+        if max(x, y, width, height) > 1 + _YOLO_SLACK:
+            foreign += 1
+            continue
+        left, top = (x - width / 2) * size[0], (y - height / 2) * size[1]
+        boxes.append(Box(left, top, width * size[0], height * size[1]))
+    return Annotation(size, tuple(boxes)), foreign
 
 
 def read_voc(text: str, title: str) -> Annotation:
@@ -70,7 +126,9 @@ def upright_size(stream: IO[bytes]) -> tuple[Size, bool]:
     Raises ``OSError`` where the header is no image's.
     """
     with Image.open(stream) as image:
-        sideways = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+        # Pillow decodes a whole PNG in search of EXIF data behind the pixels, where nobody writes it
+        told = image.format != "PNG" or not _PNG_EXIF.isdisjoint(image.info)
+        sideways = told and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
         return (image.size[::-1] if sideways else image.size), sideways
 
 
@@ -79,6 +137,11 @@ def fit(annotation: Annotation, size: Size) -> Annotation:
     boxes = tuple(box for box in annotation.boxes if _inside(box, size))
     polygons = tuple(p for p in annotation.polygons if all(_inside(Box(x, y, 1e-9, 1e-9), size) for x, y in p))
     return replace(annotation, size=size, boxes=boxes, polygons=polygons)
+
+
+def in_shares(box: Box) -> bool:
+    """Whether a box given in pixels is smaller than one and in the first one: its units are shares of the image."""
+    return max(box.x, box.y, box.width, box.height) <= 1
 
 
 def _inside(box: Box, size: Size) -> bool:
@@ -90,6 +153,11 @@ def _inside(box: Box, size: Size) -> bool:
         and right <= size[0] + _SLACK
         and bottom <= size[1] + _SLACK
     )
+
+
+def _around(polygons: tuple[Polygon, ...]) -> Box:
+    xs, ys = ([corner[axis] for polygon in polygons for corner in polygon] for axis in (0, 1))
+    return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
 def _corners(flat: list[float]) -> Polygon:

@@ -1,33 +1,26 @@
-"""Copies of a radiograph within a data set: identical, re-encoded, scaled, rotated, mirrored or cut short.
+"""Copies of a radiograph within a data set: identical, re-encoded, scaled, rotated, mirrored, cropped or cut short.
 
-Each raster becomes a perceptual signature: a 48×48 thumbnail minus its local mean, its contrast compressed by a
-signed square root (so neither exposure nor one bright bone decides), of unit length. Two images are copies if their
-signatures correlate by ``COPY`` or more, as wholes or by their top halves (a truncated file has lost its bottom),
-under one of the 8 symmetries of the square. On FracAtlas this separates cleanly: 131 pairs among 3,150 images lie above
-0.999, no other above 0.9; comparing wholes alone misses a third of them.
+``copies.whole`` finds those that show the same picture from edge to edge, ``copies.moved`` those that were cropped by a
+few percent or rotated by a few degrees as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgefrac.datasets.copies.moved import moved_copies
+from edgefrac.datasets.copies.whole import whole_copies
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.findings import Findings
 from edgefrac.datasets.sample import Dataset
-from edgefrac.errors import DatasetError, ImageError
-
-COPY = 0.9
-_SIDE = 48
-_FLAT = 1.0  # grey levels of local contrast below which half an image is empty and matches nothing
-_ROWS = 512  # signatures compared at once: bounds the memory
-
-Array = NDArray[np.float32]
+from edgefrac.datasets.survey import Look, survey
+from edgefrac.errors import DatasetError
+from edgefrac.progress import Track, silent
 
 
 class Duplicates(BaseModel):
@@ -61,33 +54,36 @@ def load_duplicates(path: Path) -> Duplicates:
         raise DatasetError(f"{path}: not a list of duplicates ({error.errors()[0]['msg']})") from error
 
 
-def find_duplicates(dataset: Dataset) -> Duplicates:
-    """Decode every radiograph once and compare all with all: O(n²), 3,150 images in half a minute on one core.
+def find_duplicates(dataset: Dataset, *, workers: int = 1, track: Track = silent) -> Duplicates:
+    """Decode every radiograph once and compare all with all.
+
+    O(n²): 3,150 images take two minutes of one core. With more than one of ``workers``, images are decoded in that many
+    processes. See ``duplicates_among`` for the rules.
+    """
+    return duplicates_among(dataset, survey(dataset, workers=workers, track=track), workers=workers, track=track)
+
+
+def duplicates_among(dataset: Dataset, looks: Sequence[Look], *, workers: int = 1, track: Track = silent) -> Duplicates:
+    """The copies among the radiographs of ``dataset`` that ``survey`` looked at.
 
     Copies whose labels contradict each other are excluded (which label is right cannot be told); unreadable images
     too. Each is named in ``findings``.
     """
     findings = Findings()
-    hashes: dict[str, str] = {}
-    thumbnails: list[Array] = []
-    unreadable: list[str] = []
-    for sample in dataset.samples:
-        try:
-            radiograph = sample.read()
-        except ImageError:
-            unreadable.append(sample.id)
-            findings.add("unreadable, left out", sample.id)
-            continue
-        hashes[sample.id] = radiograph.sha256
-        thumbnails.append(_thumbnail(radiograph.pixels))
+    for look in looks:
+        if look.error:
+            findings.add("unreadable, left out", look.id)
+    read = [look for look in looks if not look.error]
+    hashes = {look.id: look.sha256 for look in read}
     ids = list(hashes)
-    pairs = [(ids[i], ids[j]) for i, j in _copies(np.stack(thumbnails))] if thumbnails else []
+    pairs = [(ids[i], ids[j]) for i, j in _copies(read, workers, track)]
     label_of = {sample.id: sample.label for sample in dataset.samples}
     contradicting = [pair for pair in pairs if label_of[pair[0]] != label_of[pair[1]]]
     for a, b in pairs:
         kind = "pixel-identical" if hashes[a] == hashes[b] else "near-duplicate"
         rule = "with contradicting labels, both left out" if (a, b) in contradicting else "kept in one fold"
         findings.add(f"{kind} pairs {rule}", f"{a} = {b}")
+    unreadable = {look.id for look in looks if look.error}
     excluded = sorted({*unreadable, *(name for pair in contradicting for name in pair)})
     return Duplicates(
         dataset=dataset.name,
@@ -98,47 +94,10 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
     )
 
 
-def _thumbnail(pixels: NDArray[np.uint8]) -> Array:
-    """uint8 [H, W] -> float32 [48, 48] of area means (squeezed to a square)."""
-    small = Image.fromarray(pixels).convert("F").resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32)
-
-
-def _copies(thumbnails: Array) -> list[tuple[int, int]]:
-    """Index pairs i < j of copies among float32 [n, 48, 48]."""
-    contrast = _compressed_contrast(thumbnails)
-    whole, top = _signatures(contrast), _signatures(contrast[:, : _SIDE // 2])
-    found: set[tuple[int, int]] = set()
-    for symmetry in range(8):
-        turned = _symmetric(contrast, symmetry)
-        turned_whole, turned_top = _signatures(turned), _signatures(turned[:, : _SIDE // 2])
-        for start in range(0, len(thumbnails), _ROWS):
-            rows = slice(start, start + _ROWS)
-            likeness = np.maximum(whole[rows] @ turned_whole.T, top[rows] @ turned_top.T)
-            for i, j in zip(*np.nonzero(likeness >= COPY), strict=True):
-                if i + start != j:
-                    found.add((min(int(i) + start, int(j)), max(int(i) + start, int(j))))
-    return sorted(found)
-
-
-def _compressed_contrast(thumbnails: Array) -> Array:
-    """Signed square root of the difference from the 5×5 mean around each pixel."""
-    padded = np.pad(thumbnails, ((0, 0), (2, 2), (2, 2)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), axis=(1, 2))
-    mean = windows.mean(axis=(3, 4), dtype=np.float32)
-    difference = thumbnails - mean
-    return np.asarray(np.sign(difference) * np.sqrt(np.abs(difference)), dtype=np.float32)
-
-
-def _signatures(contrast: Array) -> Array:
-    """float32 [n, h, w] -> [n, h·w] of unit length; zeros where there is next to no contrast."""
-    flat = contrast.reshape(len(contrast), -1)
-    length = np.sqrt((flat**2).sum(axis=1, keepdims=True))
-    enough = length > np.sqrt(_FLAT * flat.shape[1])
-    return np.where(enough, flat / np.where(enough, length, 1), 0).astype(np.float32)
-
-
-def _symmetric(images: Array, symmetry: int) -> Array:
-    """One of the 8 symmetries of the square: bit 0 mirrors, bits 1-2 count quarter turns."""
-    turned = np.rot90(images, symmetry >> 1, axes=(1, 2))
-    return turned[:, :, ::-1] if symmetry & 1 else turned
+def _copies(looks: Sequence[Look], workers: int, track: Track) -> list[tuple[int, int]]:
+    """Index pairs i < j of copies."""
+    if not looks:
+        return []
+    thumbnails = np.stack([look.thumbnail for look in looks]).astype(np.float32)
+    ratios = np.array([look.width / look.height for look in looks], np.float32)
+    return sorted(whole_copies(thumbnails) | moved_copies(thumbnails, ratios, workers=workers, track=track))

@@ -7,6 +7,23 @@ from collections import defaultdict
 _NAMED = 30
 
 
+class Finding(str):
+    """One line, "<kind> (<count>): <names>", that also holds its ``kind`` and all its ``names``."""
+
+    kind: str
+    names: tuple[str, ...]
+
+    def __new__(cls, kind: str, names: tuple[str, ...]) -> Finding:
+        """Write the line; a long list of names is cut short in it."""
+        finding = super().__new__(cls, f"{kind} ({len(names)}): {_listed(names)}")
+        finding.kind, finding.names = kind, names
+        return finding
+
+    def __getnewargs__(self) -> tuple[str, tuple[str, ...]]:  # type: ignore[override]
+        """What ``__new__`` needs to make it again after pickling."""
+        return self.kind, self.names
+
+
 class Findings:
     """Image names by kind of finding, in the order in which the kinds first appear."""
 
@@ -17,11 +34,11 @@ class Findings:
         """Note that the image ``name`` shows this kind of problem."""
         self._names[kind].append(name)
 
-    def lines(self) -> tuple[str, ...]:
-        """One line per kind: "<kind> (<count>): <names>"."""
-        return tuple(f"{kind} ({len(names)}): {_listed(names)}" for kind, names in self._names.items())
+    def lines(self) -> tuple[Finding, ...]:
+        """One line per kind."""
+        return tuple(Finding(kind, tuple(names)) for kind, names in self._names.items())
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: tuple[str, ...]) -> str:
     rest = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from edgefrac.datasets.annotation import Annotation, fit, read_coco, read_voc, upright_size
+from edgefrac.datasets.annotation import Annotation, read_coco, read_voc
 from edgefrac.datasets.blocks import id_blocks
 from edgefrac.datasets.findings import Findings
+from edgefrac.datasets.fitting import checked
 from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.datasets.store import Store, open_store
@@ -99,30 +100,8 @@ def _read_annotations(store: Store, files: Mapping[str, str], findings: Findings
         if len({len(a.boxes) for a in drawn}) > 1:
             findings.add("COCO and PASCAL VOC disagree on the number of boxes, COCO taken", name)
         if drawn:
-            annotations[name] = _checked(store, file, drawn, findings)
+            annotations[name] = checked(store, file, drawn, findings)
     return annotations
-
-
-def _checked(store: Store, file: str, drawn: list[Annotation], findings: Findings) -> Annotation:
-    name = PurePosixPath(file).name
-    try:
-        with store.open(file) as stream:
-            size, sideways = upright_size(stream)
-    except (OSError, zipfile.BadZipFile):
-        findings.add("image header unreadable, annotation not checked", name)
-        return drawn[0]
-    for annotation in drawn:
-        if annotation.size == size and sideways:
-            findings.add("annotated size is the stored one swapped: the EXIF rotation explains it", name)
-            break
-        if annotation.size != size:
-            swapped = "swapped " if annotation.size == size[::-1] else ""
-            findings.add(f"annotated for an image of another {swapped}size, boxes kept where they fit", name)
-            break
-    fitted = fit(drawn[0], size)
-    if len(fitted.boxes) < len(drawn[0].boxes):
-        findings.add("box outside the image or empty, left out", name)
-    return fitted
 
 
 def _draft(store: Store, file: str, row: Row | None, annotation: Annotation | None, findings: Findings) -> Sample:

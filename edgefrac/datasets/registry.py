@@ -19,7 +19,9 @@ def source(opener: Opener) -> Opener:
 
 
 def open_dataset(location: Path | str) -> Dataset:
-    """Open a folder, a .zip, or generated phantoms ("phantom", "phantom:n=200,seed=7"); no pixels are decoded.
+    """Open a folder, a .zip, a .csv or .npz with options ("labels.csv?label=fx"), or phantoms ("phantom:n=200,seed=7").
+
+    No pixels are decoded. What each source takes, its module says.
 
     Sources are asked in the order in which ``edgefrac.datasets`` imports them. Raises ``DatasetError``.
     """
@@ -29,5 +31,5 @@ def open_dataset(location: Path | str) -> Dataset:
             return dataset
     raise DatasetError(
         f"{location}: not a data set that EdgeFrac knows",
-        hint="give FracAtlas (folder or .zip), a folder with one sub-folder per class, or 'phantom'",
+        hint="give a known data set (folder or .zip), a folder with one sub-folder per class, a .csv, or 'phantom'",
     )

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from edgefrac.datasets.classes import FRACTURE, NO_FRACTURE, is_negative
 from edgefrac.errors import ImageError
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
 
-CLASSES = ("no fracture", "fracture")
+CLASSES = (NO_FRACTURE, FRACTURE)
 _LARGEST_MEMBER = 1 << 28  # bytes unpacked; more is a decompression bomb, not a radiograph
 
 Polygon = tuple[tuple[float, float], ...]
@@ -45,6 +46,10 @@ class FileReader:
 
     path: Path
 
+    def data(self) -> bytes:
+        """The file as it is stored; raises ``OSError``."""
+        return self.path.read_bytes()
+
     def read(self) -> Radiograph:
         """Decode the file; raises ``ImageError``."""
         return read_radiograph(self.path)
@@ -59,15 +64,18 @@ class ZipReader:
 
     def read(self) -> Radiograph:
         """Decode the member; raises ``ImageError``."""
+        return decode_radiograph(self.data(), f"{self.zip_path}:{self.member}")
+
+    def data(self) -> bytes:
+        """The member as it was packed; raises ``ImageError``."""
         name = f"{self.zip_path}:{self.member}"
         try:
             archive = _open_zip(self.zip_path, os.getpid())
             if archive.getinfo(self.member).file_size > _LARGEST_MEMBER:
                 raise ImageError(f"{name}: unpacks to more than {_LARGEST_MEMBER >> 20} MiB")
-            data = archive.read(self.member)
+            return archive.read(self.member)
         except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise ImageError(f"{name}: cannot be unpacked ({error})") from error
-        return decode_radiograph(data, name)
 
 
 @lru_cache(maxsize=4)
@@ -114,5 +122,5 @@ class Dataset:
 
     @property
     def positives(self) -> int:
-        """Number of samples labelled as fractured."""
-        return sum(sample.label for sample in self.samples)
+        """Number of samples of any class but one that says nothing is broken."""
+        return sum(not is_negative(self.classes[sample.label]) for sample in self.samples)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefrac.datasets.duplicates import Duplicates
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError
+
+_SEEN_DIGITS = 12  # hex digits of a raster hash that a model remembers of what it was trained on
 
 
 class Folds(BaseModel):
@@ -35,7 +39,10 @@ class Folds(BaseModel):
 
     def split(self, dataset: Dataset, fold: int) -> tuple[list[Sample], list[Sample]]:
         """(training, validation) samples with ``fold`` held out; raises ``DatasetError`` for unknown samples."""
-        inside = [s for s in dataset.samples if s.id not in set(self.excluded)]
+        if not 0 <= fold < self.k:
+            raise DatasetError(f"{self.dataset}: no fold {fold}, the split has {self.k} (from 0)")
+        excluded = set(self.excluded)
+        inside = [s for s in dataset.samples if s.id not in excluded]
         unknown = [s.id for s in inside if s.id not in self.fold_of]
         if unknown:
             raise DatasetError(
@@ -45,26 +52,60 @@ class Folds(BaseModel):
         training = [s for s in inside if self.fold_of[s.id] != fold]
         return training, [s for s in inside if self.fold_of[s.id] == fold]
 
+    def require_same(self, sha256: Mapping[str, str]) -> None:
+        """Refuse data that are not those the split was made for; raises ``DatasetError``.
+
+        ``sha256`` maps sample id -> ``Radiograph.sha256`` of every radiograph that can be read. A split that was made
+        without looking at the pixels can tell missing and new radiographs only.
+        """
+        self.require_unchanged(sha256)
+        known = self.fold_of.keys() | set(self.excluded)
+        problems = {
+            "missing": sorted(self.fold_of.keys() - sha256.keys()),
+            "new": sorted(sha256.keys() - known),
+        }
+        said = [f"{len(names)} {what} (such as {names[0]})" for what, names in problems.items() if names]
+        if said:
+            raise DatasetError(
+                f"{self.dataset}: the radiographs are not those of the split: {', '.join(said)}",
+                hint="make the split anew for this data: edgefrac data split",
+            )
+
+    def require_unchanged(self, sha256: Mapping[str, str]) -> None:
+        """Refuse radiographs (sample id -> raster hash) that are others than when the split was made."""
+        changed = sorted(name for name, digest in sha256.items() if self.sha256.get(name, digest) != digest)
+        if changed:
+            raise DatasetError(
+                f"{self.dataset}: {len(changed)} radiographs changed since the split was made (such as {changed[0]})",
+                hint="make the split anew for this data: edgefrac data split",
+            )
+
     def save(self, path: Path) -> None:
         """Write as JSON; raises ``OutputError``."""
         write_atomically(path, self.model_dump_json(by_alias=True, indent=1).encode())
 
 
-def make_folds(dataset: Dataset, *, k: int = 5, seed: int = 0, duplicates: Duplicates | None = None) -> Folds:
+def make_folds(
+    dataset: Dataset, *, k: int = 5, seed: int = 0, duplicates: Duplicates | None = None, stratify: str = ""
+) -> Folds:
     """Deal whole groups to ``k`` folds of like size and like number of positives; deterministic.
 
-    Groups linked by a duplicate are merged. ``duplicates=None`` skips that (and any decoding), which a finding says.
-    Raises ``DatasetError`` if there are fewer groups than folds, or a fold would hold one class only.
+    With ``stratify`` the values of that facet ("region") are dealt evenly too. Groups linked by a duplicate are merged.
+    ``duplicates=None`` skips that (and any decoding), which a finding says. Raises ``DatasetError`` if there are fewer
+    groups than folds, a fold would hold one class only, or no sample has the facet.
     """
+    if stratify and not any(stratify in sample.facets for sample in dataset.samples):
+        facets = ", ".join(sorted({facet for sample in dataset.samples for facet in sample.facets})) or "none"
+        raise DatasetError(f"{dataset.name}: no radiograph has the facet '{stratify}'", hint=f"its facets: {facets}")
     dropped = set(duplicates.excluded) if duplicates else set()
     samples = [s for s in dataset.samples if s.id not in dropped]
-    groups = _merged_groups(samples, duplicates)
+    groups = merged_groups(samples, duplicates)
     if len(groups) < k:
         raise DatasetError(
             f"{dataset.name}: {len(groups)} independent groups of samples cannot fill {k} folds",
             hint="use fewer folds or more patients",
         )
-    folds = _deal(groups, k, seed)
+    folds = _deal(groups, k, seed, stratify)
     if any(len({s.label for s in fold}) < len(dataset.classes) for fold in folds):
         raise DatasetError(f"{dataset.name}: some of the {k} folds would hold one class only", hint="use fewer folds")
     skipped = () if duplicates else ("near-duplicates were not looked for, so some may be in two folds",)
@@ -94,8 +135,23 @@ def load_folds(path: Path) -> Folds:
     return folds
 
 
-def _merged_groups(samples: list[Sample], duplicates: Duplicates | None) -> list[list[Sample]]:
-    """Union-find over groups: a duplicate pair joins the groups of its two images."""
+def check_disjoint(training: Iterable[str], held_out: Mapping[str, str]) -> None:
+    """Refuse to evaluate on what was trained on; raises ``DatasetError`` naming one such radiograph.
+
+    ``training`` holds raster hashes (``Radiograph.sha256``) or their 12-digit prefixes
+    (``TrainingData.seen_hashes``), ``held_out`` maps sample id -> raster hash.
+    """
+    seen = {digest[:_SEEN_DIGITS] for digest in training}
+    both = [name for name, digest in held_out.items() if digest[:_SEEN_DIGITS] in seen]
+    if both:
+        raise DatasetError(
+            f"{len(both)} of {len(held_out)} held-out radiographs are among those trained on, such as {both[0]}",
+            hint="evaluate on the fold that was held out when the model was trained",
+        )
+
+
+def merged_groups(samples: list[Sample], duplicates: Duplicates | None) -> list[list[Sample]]:
+    """Groups of samples that no split may separate: a duplicate pair joins the groups of its two images."""
     parent = {s.group: s.group for s in samples}
 
     def root(group: str) -> str:
@@ -114,16 +170,30 @@ def _merged_groups(samples: list[Sample], duplicates: Duplicates | None) -> list
     return [merged[group] for group in sorted(merged)]
 
 
-def _deal(groups: list[list[Sample]], k: int, seed: int) -> list[list[Sample]]:
+def _deal(groups: list[list[Sample]], k: int, seed: int, stratify: str) -> list[list[Sample]]:
     """Greedy: the groups with most positives first (ties shuffled), each to the fold that lacks most."""
     order = np.random.default_rng(seed).permutation(len(groups))
-    positives = [Counter(s.label for s in group)[1] for group in groups]
-    shares = sum(positives) / k or 1.0, sum(map(len, groups)) / k
+    amounts = _amounts(groups, stratify)
+    shares = amounts.sum(axis=0) / k
+    amounts = amounts / np.where(shares > 0, shares, 1)
     folds: list[list[Sample]] = [[] for _ in range(k)]
-    filled = np.zeros((k, 2))
-    for i in sorted(order.tolist(), key=lambda i: -positives[i]):
-        added = np.array([positives[i] / shares[0], len(groups[i]) / shares[1]])
-        target = int(np.argmin(((filled + added) ** 2 - filled**2).sum(axis=1)))
+    filled = np.zeros((k, amounts.shape[1]))
+    for i in sorted(order.tolist(), key=lambda i: -amounts[i, 0]):
+        target = int(np.argmin(((filled + amounts[i]) ** 2 - filled**2).sum(axis=1)))
         folds[target].extend(groups[i])
-        filled[target] += added
+        filled[target] += amounts[i]
     return folds
+
+
+def _amounts(groups: list[list[Sample]], stratify: str) -> NDArray[np.float64]:
+    """What is dealt evenly, a row a group: positives, samples, and samples with each value of the facet."""
+    values = sorted({s.facets[stratify] for group in groups for s in group if stratify in s.facets}) if stratify else []
+    rows = [
+        [
+            Counter(s.label for s in group)[1],
+            len(group),
+            *(sum(s.facets.get(stratify) == value for s in group) for value in values),
+        ]
+        for group in groups
+    ]
+    return np.array(rows, np.float64)

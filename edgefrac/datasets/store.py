@@ -6,11 +6,14 @@ import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from edgefrac.datasets.sample import FileReader, Reader, ZipReader
 from edgefrac.errors import DatasetError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
+"""Endings by which a folder's images are told from its other files."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,7 @@ def open_store(location: Path) -> Store:
 
 def is_inside(name: str) -> bool:
     """Whether a relative name stays below its root."""
-    path = PurePosixPath(name)
-    return not (path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name)
+    return not (name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def to_grey(samples: Samples) -> NDArray[np.uint8]:
-    """uint8 or uint16 [H, W], or [H, W, C] with C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA -> uint8 [H, W]."""
+def to_grey(samples: Samples, bits: int | None = None) -> NDArray[np.uint8]:
+    """uint8 or uint16 [H, W], or [H, W, C] with C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA -> uint8 [H, W].
+
+    ``bits``, 8 to 16, takes the place of rule 3's b where a file says how deep its 16-bit samples are, as DICOM does.
+    """
     if samples.ndim == 2:
-        return _to_8_bit(samples)
+        return _to_8_bit(samples, bits)
     channels = samples.shape[2]
     grey: Samples = _luma(samples) if channels >= 3 else samples[:, :, 0]
     if channels in (2, 4):
         grey = _over_black(grey, samples[:, :, -1])
-    return _to_8_bit(grey)
+    return _to_8_bit(grey, bits)
 
 
 def _luma(samples: Samples) -> Samples:
@@ -42,9 +45,8 @@ def _at_depth_of(samples: Samples, values: NDArray[np.integer]) -> Samples:
     return values.astype(np.uint8) if samples.dtype.itemsize == 1 else values.astype(np.uint16)
 
 
-def _to_8_bit(grey: Samples) -> NDArray[np.uint8]:
+def _to_8_bit(grey: Samples, bits: int | None) -> NDArray[np.uint8]:
     if grey.dtype.itemsize == 1:
         return np.ascontiguousarray(grey, dtype=np.uint8)
-    bits = min(max(int(grey.max()).bit_length(), 8), 16)
-    full = (1 << bits) - 1
+    full = (1 << (bits or min(max(int(grey.max()).bit_length(), 8), 16))) - 1
     return ((2 * 255 * grey.astype(np.uint32) + full) // (2 * full)).astype(np.uint8)

@@ -14,7 +14,9 @@ class Radiograph:
     """One image as read.
 
     ``pixels`` is uint8 [H, W], bright = dense. ``notes`` says what the reader had to do or accept
-    ("truncated JPEG", "MONOCHROME1 inverted"); ``spacing_mm`` is (row, column) if the file says it.
+    ("truncated JPEG", "MONOCHROME1 inverted"). What the file does not say, or not in the standard's own codes, is None:
+    ``modality`` is DICOM's ("DX"); ``spacing_mm`` is (row, column); ``view`` is AP, PA, LL, RL, RLD, LLD, RLO or LLO;
+    ``side`` is R, L, B (both) or U (unpaired); ``slice_index`` counts the slices of a stack from 0.
     """
 
     pixels: NDArray[np.uint8]
@@ -22,6 +24,9 @@ class Radiograph:
     modality: str | None = None
     spacing_mm: tuple[float, float] | None = None
     notes: tuple[str, ...] = field(default=())
+    view: str | None = None
+    side: str | None = None
+    slice_index: int | None = None
 
     @property
     def height(self) -> int:

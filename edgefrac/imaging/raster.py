@@ -1,9 +1,15 @@
-"""PNG, JPEG, BMP and WebP, decoded by Pillow."""
+"""PNG, JPEG, TIFF, BMP and WebP, decoded by Pillow."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +28,9 @@ _JPEG_UNDECODED = 128
 _MIN_DECODED = 0.25
 """A truncated JPEG with a smaller share of its rows is refused: what is left would not be that radiograph."""
 
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda a: a[:, ::-1],
@@ -35,33 +44,72 @@ _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 
 
 def recognises_raster(data: bytes) -> bool:
-    """Whether ``data`` begins like a PNG, JPEG, BMP or WebP file."""
+    """Whether ``data`` begins like a PNG, JPEG, TIFF, BMP or WebP file."""
     return _format(data) is not None
 
 
 def decode_raster(data: bytes, name: str, *, windowed: bool = False) -> Radiograph:
-    """Decode a PNG, JPEG, BMP or WebP file; raises ``ImageError``.
+    """Decode a PNG, JPEG, TIFF, BMP or WebP file; raises ``ImageError``.
 
     ``windowed`` says that the user asked for a window, which only DICOM has: it is noted, not obeyed.
     """
-    notes = ["window ignored: not a DICOM file"] if windowed else []
     kind = str(_format(data))
+    with _quiet_libtiff() if kind == "TIFF" else nullcontext():
+        radiograph = _decode(data, name, kind)
+    ignored = ("window ignored: not a DICOM file",) if windowed else ()
+    return replace(radiograph, notes=(*ignored, *radiograph.notes))
+
+
+_STDERR = threading.Lock()
+
+
+@contextmanager
+def _quiet_libtiff() -> Iterator[None]:
+    """Keep off standard error what libtiff writes there, without the file's name and past Pillow and Python."""
+    with _STDERR:
+        try:
+            sys.stderr.flush()
+            real = os.dup(2)
+        except (OSError, ValueError, AttributeError):  # a process without standard error
+            yield
+            return
+        try:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def _decode(data: bytes, name: str, kind: str) -> Radiograph:
+    notes = []
     image = _open(data, name)
+    turned = _orientation(image) if kind == "TIFF" else 1  # Pillow turns TIFFs, and only them, on loading
     try:
         pixels = to_grey(_samples(image, data))
+    except _UnsupportedSamplesError as error:
+        raise ImageError(f"{name}: {kind} file with {error}", hint="save it with 8 or 16 bits a sample") from None
     except Exception as error:  # a damaged file can make a decoder raise nearly anything
         if kind != "JPEG" or "truncated" not in str(error):
             raise _damaged(kind, name, error) from error
         pixels, missing = _truncated_jpeg(data, name)
         notes.append(f"truncated JPEG: {missing} of {pixels.shape[0]} rows missing")
-    frames = getattr(image, "n_frames", 1)
+    frames = _frames(image)
     if frames > 1:
-        notes.append(f"first of {frames} frames")
+        notes.append(f"first of {frames} {'pages' if kind == 'TIFF' else 'frames'}")
+    if kind == "TIFF" and len(depths := _depths(image)) > 1 and max(depths) > 8:
+        notes.append(f"colour of {max(depths)} bits read at 8")
     orientation = _orientation(image)
     if orientation in _UPRIGHT:
         pixels = np.ascontiguousarray(_UPRIGHT[orientation](pixels))
-        notes.append(f"EXIF orientation {orientation} applied")
+    if max(orientation, turned) in _UPRIGHT:
+        notes.append(f"EXIF orientation {max(orientation, turned)} applied")
     return Radiograph(pixels, source_format=kind, notes=tuple(notes))
+
+
+class _UnsupportedSamplesError(ValueError):
+    """What the file holds is sound but no grey or colour of 8 or 16 bits."""
 
 
 def _format(data: bytes) -> str | None:
@@ -71,6 +119,9 @@ def _format(data: bytes) -> str | None:
         return "JPEG"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
+    # a DICOM file may begin with a TIFF's header, to be both
+    if data.startswith(_TIFF_MAGIC) and data[128:132] != b"DICM":
+        return "TIFF"
     # two letters alone would claim any text that begins with them
     return "BMP" if data.startswith(b"BM") and data[6:10] == b"\0\0\0\0" else None
 
@@ -98,6 +149,13 @@ def _damaged(kind: str, name: str, error: Exception) -> ImageError:
     return ImageError(f"{name}: damaged or truncated {kind} file: {cause}")
 
 
+def _frames(image: ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # pages are counted by reading their headers; the first is the one that matters
+        return 1
+
+
 def _orientation(image: ImageFile) -> int:
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
@@ -113,7 +171,7 @@ def _samples(image: ImageFile, data: bytes) -> Samples:
     if raw_mode in _WIDE:
         return _WIDE[raw_mode](data)
     if image.mode in ("I;16", "I;16L", "I;16B"):
-        return np.asarray(image).astype(np.uint16)
+        return _of_16_bits(image)
     image.load()
     converted: Image.Image = image
     has_key = "transparency" in image.info
@@ -124,15 +182,33 @@ def _samples(image: ImageFile, data: bytes) -> Samples:
     elif image.mode in ("1", "L"):
         converted = image.convert("LA" if has_key else "L")
     elif image.mode not in ("LA", "RGBA"):
-        raise ValueError(f"samples of kind {image.mode} are not supported")
+        raise _UnsupportedSamplesError(f"samples of kind {image.mode}, which are not supported")
     return np.asarray(converted)
+
+
+def _of_16_bits(image: ImageFile) -> NDArray[np.uint16]:
+    samples = np.asarray(image).astype(np.uint16)
+    # Pillow inverts TIFFs of this kind only up to 8 bits
+    if _tags(image).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        samples = np.uint16((1 << max(_depths(image))) - 1) - samples
+    return samples
+
+
+def _tags(image: ImageFile) -> Any:
+    return getattr(image, "tag_v2", {})
+
+
+def _depths(image: ImageFile) -> tuple[int, ...]:
+    """Bits of each sample of a TIFF."""
+    return tuple(_tags(image).get(_TIFF_BITS, (1,)))
 
 
 def _cmyk_to_rgb(image: ImageFile) -> Any:
     from PIL import ImageChops
 
     # Pillow takes every CMYK JPEG for one of Adobe's, which store the inks inverted; others say no "Adobe" in them
-    return (image if "adobe" in image.info else ImageChops.invert(image)).convert("RGB")
+    is_inverted = image.format == "JPEG" and "adobe" not in image.info
+    return (ImageChops.invert(image) if is_inverted else image).convert("RGB")
 
 
 def _png_as(data: bytes, raw_mode: str) -> NDArray[np.uint8]:

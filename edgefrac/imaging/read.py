@@ -9,38 +9,59 @@ import math
 from pathlib import Path
 
 from edgefrac.errors import ImageError, UsageError
-from edgefrac.imaging.dicom import decode_dicom, recognises_dicom
+from edgefrac.imaging.dicom.decode import decode_dicom
+from edgefrac.imaging.dicom.parse import recognises_dicom
 from edgefrac.imaging.limits import MAX_BYTES
+from edgefrac.imaging.nifti import decode_nifti, recognises_nifti
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.raster import decode_raster, recognises_raster
+from edgefrac.imaging.voi import CT_PRESETS, WindowChoice
 
-FORMATS = "PNG, JPEG, BMP, WebP and DICOM"
+FORMATS = "PNG, JPEG, TIFF, BMP, WebP, DICOM and NIfTI"
 
 
-def read_radiograph(path: Path, *, window: tuple[float, float] | None = None) -> Radiograph:
-    """Read one file as a radiograph.
+def read_radiograph(path: Path, *, window: WindowChoice | None = None) -> Radiograph:
+    """Read one file as a radiograph: of a multi-frame file the first frame, of a multi-page one the first page.
 
-    ``window`` is (center, width) in modality units (HU for CT) and overrides what a DICOM file says.
-    Raises ``ImageError`` naming the file and the cause, ``UsageError`` for an impossible window.
+    ``window`` overrides what the file says: (center, width) in modality units, which are HU for CT, or the name of one
+    of ``CT_PRESETS``, which DICOM files that are not CT ignore with a note.
+    Raises ``ImageError`` naming the file and the cause (a NIfTI volume of several slices is one, see ``read_stack``),
+    ``MissingDecoderError`` where an optional decoder is not installed, ``UsageError`` for an impossible window.
     """
-    return decode_radiograph(_read_bytes(path), str(path), window=window)
+    return decode_radiograph(read_bytes(path), str(path), window=window)
 
 
-def decode_radiograph(data: bytes, name: str, *, window: tuple[float, float] | None = None) -> Radiograph:
+def decode_radiograph(data: bytes, name: str, *, window: WindowChoice | None = None) -> Radiograph:
     """Decode the bytes of one file, for instance of a zip member; ``name`` is what errors call it.
 
     Raises like ``read_radiograph``.
     """
-    if window is not None and not (all(map(math.isfinite, window)) and window[1] >= 1):
-        raise UsageError(f"window {window[0]:g},{window[1]:g}: center and width must be finite, the width at least 1")
+    check_window(window)
     if recognises_raster(data):
         return decode_raster(data, name, windowed=window is not None)
     if recognises_dicom(data):
         return decode_dicom(data, name, window)
-    raise ImageError(f"{name}: {_describe(data)}", hint=f"EdgeFrac reads {FORMATS}")
+    if recognises_nifti(data):
+        return decode_nifti(data, name, window)
+    raise not_an_image(data, name)
 
 
-def _read_bytes(path: Path) -> bytes:
+def check_window(window: WindowChoice | None) -> None:
+    """Raise ``UsageError`` for a window that cannot be."""
+    if isinstance(window, str):
+        if window not in CT_PRESETS:
+            raise UsageError(f"window {window}: no such CT preset; there are {', '.join(CT_PRESETS)}")
+    elif window is not None and not (all(map(math.isfinite, window)) and window[1] >= 1):
+        raise UsageError(f"window {window[0]:g},{window[1]:g}: center and width must be finite, the width at least 1")
+
+
+def not_an_image(data: bytes, name: str) -> ImageError:
+    """The error for ``data`` of no known format."""
+    return ImageError(f"{name}: {_describe(data)}", hint=f"EdgeFrac reads {FORMATS}")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of an ordinary file of bearable size. Raises ``ImageError``."""
     try:
         if path.is_dir():
             raise ImageError(f"{path}: is a folder, not an image", hint="name the image files in it")

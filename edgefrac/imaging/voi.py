@@ -71,6 +71,13 @@ class Window:
         return _to_byte((offset + 0.5) / (self.width - 1) + 0.5)
 
 
+CT_PRESETS = {"bone": Window(400, 1800), "soft-tissue": Window(40, 400)}
+"""Windows in HU by name, as CT consoles commonly set them; bone is used where a CT file brings no window."""
+
+WindowChoice = tuple[float, float] | str
+"""A window asked for: (center, width) in modality units, or the name of a CT preset."""
+
+
 def range_to_grey(values: Values, low: float, high: float) -> NDArray[np.uint8]:
     """Map ``low``..``high`` linearly to 0..255; all 0 if the range is empty."""
     if high <= low:

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgefrac.bundle import GoldenVector, expected, write_bundle
 from edgefrac.contract import Precision
-from edgefrac.datasets import open_dataset
+from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Dataset
 from edgefrac.errors import OutputError, UsageError
@@ -76,7 +76,8 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     if request.targets != ("tflite",):
         raise UsageError(f"target '{','.join(request.targets)}' is not available", hint="--target tflite")
     subject = load_subject(request.checkpoint, request.network, recipe)
-    data = open_dataset(request.data) if request.data else phantom_dataset(recipe.phantoms, recipe.phantom_seed)
+    given = open_dataset(request.data) if request.data else phantom_dataset(recipe.phantoms, recipe.phantom_seed)
+    data = fracture_task(given)
     note(f"gate: {len(data)} images of {data.name}")
     reference_session = ExportableSession(
         subject.exportable, subject.exportable.contract("fp32", subject.identity), subject.path

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgefrac import __version__
 from edgefrac.contract import TrainingData, pack_hashes
-from edgefrac.datasets import Folds, find_duplicates, make_folds, open_dataset
+from edgefrac.datasets import Folds, find_duplicates, fracture_task, load_folds, make_folds, open_dataset
 from edgefrac.datasets.duplicates import load_duplicates
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.phantom import phantom_dataset
@@ -65,16 +65,16 @@ class _Material:
 def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool = True) -> dict[str, Any]:
     """Train the recipe's fold, or all; returns checkpoint paths and out-of-fold figures with 95 % intervals."""
     recipe = request.recipe
-    if recipe.data.fold >= recipe.data.folds:
-        raise UsageError(f"data.fold is {recipe.data.fold}, but there are {recipe.data.folds} folds (from 0)")
     run = request.out / recipe.name
     material = _prepare(request, run, note, track)
-    wanted = range(recipe.data.folds) if request.all_folds else [recipe.data.fold]
+    if recipe.data.fold >= material.folds.k:
+        raise UsageError(f"data.fold is {recipe.data.fold}, but there are {material.folds.k} folds (from 0)")
+    wanted = range(material.folds.k) if request.all_folds else [recipe.data.fold]
     validations = []
     for fold in wanted:
         folder = run / f"fold{fold}"
         if not (folder / "validation.json").exists():
-            note(f"training fold {fold} of {recipe.data.folds}")
+            note(f"training fold {fold} of {material.folds.k}")
             _train_fold(recipe, material, fold, folder, request.resume, track, progress)
         if fold == recipe.data.fold and not (folder / RELEASE).exists():
             training, held_out = material.folds.split(material.dataset, fold)
@@ -93,11 +93,10 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
 
 def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Material:
     recipe = request.recipe
-    real = open_dataset(request.data)
+    real = fracture_task(open_dataset(request.data))
     for finding in real.findings:
         note(f"{real.name}: {finding}")
-    folds = make_folds(real, k=recipe.data.folds, seed=recipe.data.split_seed, duplicates=_duplicates(real, run, note))
-    folds.save(run / "split.json")
+    folds = _folds(real, recipe, run, note)
     real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
     phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
     both = replace(real, samples=(*real.samples, *phantoms))
@@ -106,6 +105,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     large = pack(both, margin, run / "cache", track)
     exact = pack(real, recipe.input_size, run / "cache", track)
     kept = [both.samples[i] for i in large.kept]
+    folds.require_unchanged({s.id: digest for s, digest in zip(kept, large.sha256, strict=True)})
     return _Material(
         dataset=real,
         folds=folds,
@@ -116,6 +116,20 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
         known=np.array([s.label == 0 or bool(s.boxes) for s in kept]),
         phantom=np.array([s.id not in folds.fold_of for s in kept]),
     )
+
+
+def _folds(dataset: Dataset, recipe: Recipe, run: Path, note: Note) -> Folds:
+    """The stored split that the recipe names, else one made by its numbers; the run keeps a copy."""
+    settings = recipe.data
+    if settings.split:
+        folds = load_folds(Path(settings.split))
+        folds.split(dataset, 0)  # raises for radiographs that it does not know
+        note(f"{dataset.name}: {folds.k} folds as stored in {settings.split}")
+    else:
+        duplicates = _duplicates(dataset, run, note)
+        folds = make_folds(dataset, k=settings.folds, seed=settings.split_seed, duplicates=duplicates)
+    folds.save(run / "split.json")
+    return folds
 
 
 def _duplicates(dataset: Dataset, run: Path, note: Note) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgefrac.bundle import CERTIFICATE, Bundle, Expected, check, open_bundle
 from edgefrac.contract import Contract
-from edgefrac.datasets import open_dataset
+from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.errors import EdgeFracError
 from edgefrac.evaluation import Answers, Collection, collect, require_both_classes
@@ -139,7 +139,7 @@ def _gate_again(
     data: str, sessions: dict[str, Session], certificate: Certificate, note: Note, track: Track
 ) -> Iterator[Check]:
     """Each file against the float32 file of the same bundle, which was held to 1e-5 of the network itself."""
-    dataset = open_dataset(data)
+    dataset = fracture_task(open_dataset(data))
     first = next(iter(sessions.values())).contract
     collection = collect(
         list(sessions.values()), dataset.samples, leave_out=first.training_data.seen_hashes(), track=track

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Literal
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 
 class _Section(BaseModel):
@@ -12,12 +15,30 @@ class _Section(BaseModel):
 class Data(_Section):
     """What is trained on and how it is split."""
 
-    path: str = Field(default="", description="folder or zip; --data overrides it")
+    path: str = Field(default="", description="folder, zip or table of labels (.csv); --data overrides it")
+    columns: dict[Literal["file", "label", "patient"], str] = Field(
+        default={}, description="how the table's columns are named, where not so"
+    )
+    split: str = Field(
+        default="", description="a stored split, from `edgefrac data split`; it overrides folds and seed"
+    )
     folds: int = Field(default=4, ge=2, description="id blocks or patients are dealt into this many folds")
     fold: int = Field(default=0, ge=0, description="the fold held out for validation")
     split_seed: int = Field(default=2026, ge=0)
     phantoms: int = Field(default=0, ge=0, description="phantoms added to the training split")
     phantom_seed: int = Field(default=1, ge=0)
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_need_a_table(cls, columns: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if columns and not str(info.data.get("path", "")).lower().endswith(".csv"):
+            raise ValueError("columns are those of a table, but path is no .csv")
+        return columns
+
+    @property
+    def location(self) -> str:
+        """The path, with its columns as options."""
+        return f"{self.path}?{urlencode(list(self.columns.items()))}" if self.columns else self.path
 
 
 class Stage(_Section):
@@ -68,7 +89,7 @@ class Optimiser(_Section):
     weight_decay: float = Field(default=0.02, ge=0)
     batch_size: int = Field(default=16, ge=2)
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="exponential moving average of the weights")
-    int8_learning_rate: float = Field(default=1e-4, gt=0, description="peak in the epochs that simulate int8")
+    int8_learning_rate: float = Field(default=1e-5, gt=0, description="peak in the epochs that simulate int8")
     int8_agreement: float = Field(default=1.0, ge=0, description="weight of the difference that int8 rounding makes")
     freeze_stages: int = Field(default=0, ge=0, description="leading backbone stages kept at their pretrained weights")
 

@@ -84,3 +84,25 @@ def test_real_radiographs(fracatlas: Path, tiny_tflite: Path, tmp_path: Path) ->
     assert any(name.startswith("region=") for name in report["slices"])
     game = report["pointing_game"]
     assert 0 <= game["inside"] <= game["near"] <= 1
+
+
+def test_one_fold_of_a_stored_split(folder: Path, tiny_tflite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from edgefrac.datasets import Folds, open_dataset
+
+    samples = open_dataset(folder).samples
+    folds = Folds(
+        dataset="data",
+        k=2,
+        seed=0,
+        fold_of={s.id: i % 2 for i, s in enumerate(samples)},
+        sha256={s.id: s.read().sha256 for s in samples},
+    )
+    split = folder.parent / "split.json"
+    folds.save(split)
+    command = ["evaluate", "--model", str(tiny_tflite), "--data", str(folder), "--split", str(split), "--fold", "1"]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 4
+    changed = folder.parent / "data" / next(s.id for i, s in enumerate(samples) if i % 2 == 1)
+    Image.fromarray(np.full((40, 41), 77, np.uint8)).save(changed)
+    assert main(command) == 2
+    assert f"1 radiographs changed since the split was made (such as {changed.parent.name}" in capsys.readouterr().err

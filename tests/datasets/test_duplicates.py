@@ -10,6 +10,7 @@ from PIL import Image
 from edgefrac.datasets import Dataset, Duplicates, Sample, find_duplicates, load_duplicates, open_dataset
 from edgefrac.errors import DatasetError, ImageError
 from edgefrac.imaging.radiograph import Radiograph
+from tests.datasets.planted import CHANGES
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ def test_copies_are_found_and_others_not(how: str) -> None:
     assert found.pairs == (("0", "2"),)
     kind = "pixel-identical" if how == "same" else "near-duplicate"
     assert found.findings == (f"{kind} pairs kept in one fold (1): 0 = 2",)
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_planted_copies_are_found_among_phantoms(how: str) -> None:
+    pixels = [s.read().pixels for s in open_dataset("phantom:n=12,seed=4").samples[::2]]
+    copy = np.ascontiguousarray(CHANGES[how](pixels[2], np.random.default_rng(1)))
+    assert find_duplicates(dataset(*pixels, copy)).pairs == (("2", "6"),)
 
 
 def test_empty_images_match_nothing() -> None:

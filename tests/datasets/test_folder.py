@@ -116,3 +116,50 @@ def test_missing_and_foreign_locations(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("text")
     with pytest.raises(DatasetError, match=r"a\.png: neither a folder nor a readable \.zip"):
         open_dataset(tmp_path / "a.png")
+
+
+def test_types_of_fractures_are_classes(tmp_path: Path) -> None:
+    """As in the sets of ten types on the web: a split inside each class, and beside them one without fracture."""
+    dataset = open_dataset(
+        fill(
+            tmp_path,
+            "Spiral Fracture/Train/a.png",
+            "Spiral Fracture/Test/b.png",
+            "Oblique fracture/Train/c.png",
+            "Fracture Dislocation/Train/d.png",
+            "normal/Train/e.png",
+        )
+    )
+    assert dataset.classes == ("no fracture", "dislocation", "oblique", "spiral")
+    assert {s.id.split("/")[-1]: dataset.classes[s.label] for s in dataset.samples} == {
+        "a.png": "spiral",
+        "b.png": "spiral",
+        "c.png": "oblique",
+        "d.png": "dislocation",
+        "e.png": "no fracture",
+    }
+    assert {s.facets["split"] for s in dataset.samples} == {"train", "test"}
+    assert dataset.positives == 4
+
+
+def test_types_without_a_normal_class(tmp_path: Path) -> None:
+    assert open_dataset(fill(tmp_path, "train/spiral/a.png", "train/torus/b.png")).classes == ("spiral", "torus")
+
+
+def test_one_type_alone_lacks_the_others(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no images of class 'no fracture', only of 'spiral'"):
+        open_dataset(fill(tmp_path, "spiral/a.png"))
+
+
+def test_types_below_a_folder_of_fractures(tmp_path: Path) -> None:
+    names = ("fracture/spiral/p1/a.png", "fracture/p2/b.png", "fracture/oblique/c.png", "normal/oblique/d.png")
+    dataset = open_dataset(fill(tmp_path, *names))
+    assert [dataset.classes[s.label] for s in dataset.samples] == ["fracture", "fracture", "spiral", "no fracture"]
+    groups = {s.id: s.group for s in dataset.samples}
+    assert (groups[names[0]], groups[names[1]]) == ("p1", "p2")
+
+
+@pytest.mark.parametrize("folder", ["valid", "Validation", "val"])
+def test_splits_have_one_name(tmp_path: Path, folder: str) -> None:
+    dataset = open_dataset(fill(tmp_path, f"{folder}/fracture/a.png", f"{folder}/normal/b.png"))
+    assert {s.facets["split"] for s in dataset.samples} == {"val"}

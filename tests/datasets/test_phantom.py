@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from edgefrac.datasets import open_dataset
 from edgefrac.datasets.phantom import phantom_dataset, phantom_image, write_phantoms
 from edgefrac.datasets.phantom import scene as scenes
-from edgefrac.datasets.phantom.fracture import DIFFICULTIES
+from edgefrac.datasets.phantom.fracture import DIFFICULTIES, KINDS
 from edgefrac.datasets.phantom.generate import project
 from edgefrac.errors import DatasetError, OutputError, UsageError
 
@@ -32,7 +32,18 @@ def test_default_count() -> None:
     assert len(phantom_dataset()) == 400
 
 
-@pytest.mark.parametrize("location", ["phantom:n=0", "phantom:m=3", "phantom:n=x", "phantom:seed=-1", "phantom:n"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "phantom:n=0",
+        "phantom:m=3",
+        "phantom:n=x",
+        "phantom:seed=-1",
+        "phantom:n",
+        "phantom:difficulty=9",
+        "phantom:task=x",
+    ],
+)
 def test_bad_settings(location: str) -> None:
     with pytest.raises(UsageError):
         open_dataset(location)
@@ -114,6 +125,45 @@ def test_global_statistics_do_not_tell_the_label() -> None:
     for column in values.T:
         auroc = (np.sign(column[fractured][:, None] - column[~fractured][None, :]).mean() + 1) / 2
         assert 0.4 < auroc < 0.6
+
+
+def test_one_difficulty_alone_and_types_as_classes() -> None:
+    mixed, hard = phantom_dataset(8, 7).samples, open_dataset("phantom:n=8,seed=7,difficulty=hard").samples
+    assert {sample.facets["difficulty"] for sample in hard} == {"hard"}
+    assert [s.facets["part"] for s in hard] == [s.facets["part"] for s in mixed]
+    assert not {sample.id for sample in hard} & {sample.id for sample in mixed}
+    types = open_dataset("phantom:n=200,seed=7,task=type")
+    assert types.classes == ("no fracture", *KINDS)
+    for sample in types.samples:
+        assert types.classes[sample.label] == (sample.facets["type"] if sample.boxes else "no fracture")
+    assert {sample.label for sample in types.samples} == set(range(9))
+
+
+def test_hardware_and_casts_are_as_frequent_without_a_fracture() -> None:
+    samples = phantom_dataset(1200, 5).samples
+    for fact in ("hardware", "cast"):
+        shares = [
+            np.mean([s.facets[fact] == "yes" for s in samples if s.label == label], dtype=float) for label in (0, 1)
+        ]
+        assert min(shares) > 0.05 and abs(shares[0] - shares[1]) < 0.05, (fact, shares)
+
+
+def test_polygons_hold_the_mask_and_lie_within_the_image() -> None:
+    for index in (2, 6, 10, 14):
+        (polygon,) = phantom_dataset(index + 1, 3, longer_side=200).samples[index].polygons
+        _, mask, _ = phantom_image(3, index, longer_side=200)
+        drawn = Image.new("1", mask.shape[::-1])
+        ImageDraw.Draw(drawn).polygon(polygon, fill=1)
+        assert np.asarray(drawn)[mask].all() and np.asarray(drawn).sum() < 0.15 * mask.size
+
+
+def test_masks_are_written_as_run_lengths(tmp_path: Path) -> None:
+    dataset = phantom_dataset(4, 6, longer_side=100)
+    document = json.loads(write_phantoms(dataset, tmp_path).read_text())
+    for index, entry in enumerate(document["images"]):
+        values = np.repeat(np.arange(len(entry["mask"]["counts"])) % 2, entry["mask"]["counts"])
+        mask = values.reshape(entry["mask"]["size"], order="F").astype(bool)
+        assert np.array_equal(mask, phantom_image(6, index, longer_side=100)[1])
 
 
 def test_both_orientations_and_clinical_proportions() -> None:

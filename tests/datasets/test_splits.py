@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgefrac.datasets import Dataset, Duplicates, Sample, load_folds, make_folds, open_dataset
+from edgefrac.datasets import Dataset, Duplicates, Sample, check_disjoint, load_folds, make_folds, open_dataset
 from edgefrac.datasets.phantom import PhantomReader
 from edgefrac.errors import DatasetError, OutputError
 
@@ -112,6 +112,57 @@ def test_bad_split_files(tmp_path: Path, change: dict[str, object], message: str
 def test_split_for_other_data() -> None:
     with pytest.raises(DatasetError, match="in no fold of the split, for example 40-0"):
         make_folds(grouped(40)).split(grouped(41), 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"0-0": "changed"}, r"1 radiographs changed .*\(such as 0-0\)"),
+        ({"new": "ab"}, r"1 new \(such as new\)"),
+        ({"0-0": None}, r"1 missing \(such as 0-0\)"),
+    ],
+)
+def test_data_that_are_not_those_of_the_split_are_refused(change: dict[str, str | None], message: str) -> None:
+    dataset = grouped()
+    hashes = {sample.id: f"hash of {sample.id}" for sample in dataset.samples}
+    folds = make_folds(dataset, duplicates=copies().model_copy(update={"sha256": hashes}))
+    folds.require_same(hashes)
+    with pytest.raises(DatasetError, match=message):
+        folds.require_same({name: digest for name, digest in (hashes | change).items() if digest})
+
+
+def test_a_fold_that_is_not_there() -> None:
+    dataset = grouped()
+    with pytest.raises(DatasetError, match="no fold 5, the split has 5"):
+        make_folds(dataset, k=5).split(dataset, 5)
+
+
+def test_what_was_trained_on_is_not_evaluated_on() -> None:
+    held_out = {"a": "0123456789abcdef", "b": "fedcba9876543210"}
+    check_disjoint(["00" * 8], held_out)
+    with pytest.raises(DatasetError, match="1 of 2 held-out radiographs are among those trained on, such as b"):
+        check_disjoint(["fedcba987654"], held_out)
+
+
+def test_a_facet_is_dealt_evenly() -> None:
+    """Regions in runs, as hospitals export them: without stratification some fold gets few of one."""
+    rng = np.random.default_rng(1)
+    samples = tuple(
+        Sample(f"{g}-{i}", int(i == 0), PhantomReader(0, 0, 64), f"g{g}", facets={"region": "hip" if g < 20 else "leg"})
+        for g in range(80)
+        for i in range(int(rng.integers(2, 9)))
+    )
+    dataset = Dataset("test", samples)
+
+    def spread(stratify: str) -> int:
+        fold_of = make_folds(dataset, k=4, stratify=stratify).fold_of
+        hips = Counter(fold_of[s.id] for s in samples if s.facets["region"] == "hip")
+        return max(hips.values()) - min(hips.values())
+
+    assert spread("region") <= 6 < spread("")
+    with pytest.raises(DatasetError, match="no radiograph has the facet 'side'") as error:
+        make_folds(dataset, stratify="side")
+    assert "region" in error.value.hint
 
 
 def test_unwritable_place(tmp_path: Path) -> None:

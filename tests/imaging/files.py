@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -74,6 +75,14 @@ def dataset(pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, **tag
 def dicom(pixels: NDArray[Any], **tags: Any) -> bytes:
     """``dataset`` as the bytes of a file."""
     return save(dataset(pixels, **tags))
+
+
+def encapsulated(ds: Dataset, syntax: str, frames: list[bytes]) -> Dataset:
+    """``ds`` with its pixel data replaced by encoded frames."""
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate(frames)
+    ds["PixelData"].VR = "OB"
+    return ds
 
 
 def save(ds: Dataset) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgefrac.models.checkpoint import checkpoint_sha256, save_checkpoint
+from edgefrac.digest import file_sha256
+from edgefrac.models.checkpoint import save_checkpoint
 from edgefrac.models.exportable import from_checkpoint, identify
 from edgefrac.models.network import FRACTURE, normalise
 from edgefrac.runtimes.session import open_session
@@ -39,9 +40,7 @@ def test_the_contract_names_the_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     header = info(TASKS, source_commit="abcdef0")
     save_checkpoint(path, talkative(TASKS), header)
-    contract = from_checkpoint(talkative(TASKS), header).contract(
-        "int8", identify(header, checkpoint_sha256(path)), "us"
-    )
-    assert (contract.checkpoint_sha256, contract.source_commit) == (checkpoint_sha256(path), "abcdef0")
+    contract = from_checkpoint(talkative(TASKS), header).contract("int8", identify(header, file_sha256(path)), "us")
+    assert (contract.checkpoint_sha256, contract.source_commit) == (file_sha256(path), "abcdef0")
     assert (contract.precision, contract.calibration, contract.input.size) == ("int8", "us", SIZE)
     assert [(o.name, o.shape) for o in contract.outputs] == [("probability", (1, 4)), ("evidence", (1, 4, 4, 4))]

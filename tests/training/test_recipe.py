@@ -35,6 +35,16 @@ def test_every_shipped_recipe_is_valid(name: str) -> None:
     assert recipe.name == name and recipe.epochs >= 1
 
 
+def test_columns_of_a_table(path: Path) -> None:
+    table = ["data.path=sets/labels.csv", "data.columns.file=image path", "data.columns.label=fx"]
+    assert read_recipe(path, Recipe, table).data.location == "sets/labels.csv?file=image+path&label=fx"
+    assert read_recipe(path, Recipe, table[:1]).data.location == "sets/labels.csv"
+    with pytest.raises(RecipeError, match=r"data\.columns: .*path is no \.csv"):
+        read_recipe(path, Recipe, ["data.path=sets", *table[1:]])
+    with pytest.raises(RecipeError, match=r"data\.columns\.patients"):
+        read_recipe(path, Recipe, [*table, "data.columns.patients=pid"])
+
+
 def test_stages_follow_each_other(path: Path) -> None:
     recipe = read_recipe(path, Recipe)
     assert (recipe.epochs, recipe.input_size, recipe.optimiser.batch_size) == (5, 96, 8)

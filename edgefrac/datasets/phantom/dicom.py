@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset as Header
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from edgefrac.datasets.phantom.slices import HOUNSFIELD_WINDOW
 
@@ -35,10 +35,10 @@ _ANATOMY = {  # code, meaning, body part (PS3.16, context groups 4009 and 4031)
 
 @dataclass(frozen=True)
 class Acquired:
-    """What goes into a file: stored ``values`` (uint8, or int16 for CT and MR), mm per pixel, names of image and patient."""
+    """What goes into a file: ``values`` uint8 (CT, MR: uint16 of 12 bits), mm per pixel, names of image and patient."""
 
     modality: str
-    values: NDArray[np.uint8] | NDArray[np.int16]
+    values: NDArray[np.uint8] | NDArray[np.uint16]
     spacing: float
     part: str
     view: str
@@ -58,7 +58,7 @@ def to_dicom(image: Acquired) -> bytes:
 
 def _common(image: Acquired) -> FileDataset:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = SOP_CLASSES[image.modality]
+    meta.MediaStorageSOPClassUID = UID(SOP_CLASSES[image.modality])
     meta.MediaStorageSOPInstanceUID = _uid(image.modality, image.id)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     header = FileDataset(io.BytesIO(), {}, file_meta=meta, preamble=b"\0" * 128)
@@ -96,7 +96,7 @@ def _x_ray(header: FileDataset, image: Acquired) -> None:
     header.FieldOfViewShape = "RECTANGLE"
     header.AcquisitionContextSequence = Sequence([])
     header.ViewCodeSequence = Sequence([_view_code(image.view)])
-    header.PatientOrientationCodeSequence = Sequence([])
+    header.PositionerType = ""
 
 
 def _ct(header: FileDataset, image: Acquired) -> None:
@@ -120,6 +120,7 @@ def _mr(header: FileDataset, image: Acquired) -> None:
 
 def _slice(header: FileDataset, image: Acquired) -> None:
     axial = image.view == "axial"
+    header.Laterality = ""
     header.FrameOfReferenceUID, header.PositionReferenceIndicator = _uid("frame", image.group), ""
     header.PatientPosition, header.PixelSpacing, header.SliceThickness = "HFS", _pair(image.spacing), 1
     header.ImagePositionPatient = [0, 0, 0]
@@ -127,14 +128,12 @@ def _slice(header: FileDataset, image: Acquired) -> None:
 
 
 def _pixels(header: FileDataset, image: Acquired) -> None:
-    values, bits = image.values, 8
-    if image.modality != "xray":
-        values, bits = values.astype("<u2"), 12
+    values, bits = image.values, 8 if image.modality == "xray" else 12
     header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
     header.Rows, header.Columns = values.shape
     header.BitsAllocated, header.BitsStored, header.HighBit = (8 if bits == 8 else 16), bits, bits - 1
     header.PixelRepresentation = 0
-    data = values.tobytes()
+    data = values.astype("u1" if bits == 8 else "<u2").tobytes()
     header.PixelData = data + b"\0" * (len(data) % 2)
     header["PixelData"].VR = "OB" if bits == 8 else "OW"
 
@@ -157,5 +156,5 @@ def _code(value: str, scheme: str, meaning: str) -> Header:
     return item
 
 
-def _uid(*names: str) -> str:
-    return str(generate_uid(entropy_srcs=["edgefrac phantom", *names]))
+def _uid(*names: str) -> UID:
+    return UID(generate_uid(entropy_srcs=["edgefrac phantom", *names]))

@@ -1,4 +1,4 @@
-"""A folder of phantoms: written as PNGs with their list, and opened again as a data set."""
+"""A folder of phantoms: written as PNG or DICOM with their list, and opened again as a data set."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from edgefrac.datasets.files import write_atomically
+from edgefrac.datasets.phantom.dicom import Acquired, to_dicom
 from edgefrac.datasets.phantom.source import ATTRIBUTION, LICENCE, NOTICE, PhantomReader
 from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import CLASSES, Box, Dataset, FileReader, Sample
 from edgefrac.datasets.store import is_inside
 from edgefrac.errors import DatasetError
+from edgefrac.progress import Track, silent
 
 SCHEMA = "edgefrac.phantoms/1"
 LIST = "phantoms.json"
 
 
-def write_phantoms(dataset: Dataset, out_dir: Path) -> Path:
-    """Write generated phantoms as PNGs into one folder per class, and ``phantoms.json`` with boxes and masks last.
+def write_phantoms(dataset: Dataset, out_dir: Path, form: str = "png", track: Track = silent) -> Path:
+    """Write generated phantoms into one folder per class, and ``phantoms.json`` with boxes and masks last.
 
-    ``open_dataset`` opens the folder again. Every PNG and the list carry the notice that nothing here is clinical.
-    Masks are COCO's uncompressed run lengths (column by column, first the zeros). Returns the path of the list; raises
-    ``OutputError``.
+    ``form`` is "png" or "dicom". ``open_dataset`` opens the folder again. Every image and the list carry the notice
+    that nothing here is clinical. Masks are COCO's uncompressed run lengths (column by column, first the zeros).
+    Returns the path of the list; raises ``OutputError``.
     """
     entries = []
-    for sample in dataset.samples:
-        file = f"{dataset.classes[sample.label].replace(' ', '_')}/{sample.id}.png"
-        write_atomically(out_dir / file, _png(sample.read().pixels))
+    for sample in track(dataset.samples, "writing phantoms"):
+        file = f"{dataset.classes[sample.label].replace(' ', '_')}/{sample.id}.{'dcm' if form == 'dicom' else form}"
+        write_atomically(out_dir / file, _dicom(sample) if form == "dicom" else _png(sample.read().pixels))
         entries.append(
             {
                 "file": file,
@@ -95,6 +97,17 @@ def _listed(folder: Path, entry: dict[str, Any], classes: tuple[str, ...]) -> Sa
         polygons=tuple(tuple((float(x), float(y)) for x, y in polygon) for polygon in entry.get("polygons", ())),
         facets={str(key): str(value) for key, value in entry["facets"].items()},
     )
+
+
+def _dicom(sample: Sample) -> bytes:
+    reader = sample.reader
+    if not isinstance(reader, PhantomReader):
+        raise DatasetError(f"{sample.id}: only phantoms made here are written as DICOM, not those read from a file")
+    facts = {"part": sample.facets["part"], "view": sample.facets["view"], "id": sample.id, "group": sample.group}
+    if reader.modality == "xray":
+        return to_dicom(Acquired("xray", reader.read().pixels, 1 / reader.scene().view.scale, **facts))
+    cut = reader.slice()
+    return to_dicom(Acquired(cut.modality, cut.stored, cut.spacing, **facts))
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -8,11 +8,12 @@ through a bone window; MR a T1-weighted spin echo: bright fat and marrow, grey m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.datasets.phantom.film import soften, smooth_noise
+from edgefrac.datasets.phantom.film import smooth_noise, soften
 from edgefrac.datasets.phantom.fracture import Fracture
 from edgefrac.datasets.phantom.hardware import MU_METAL
 from edgefrac.datasets.phantom.projection import Raster
@@ -22,7 +23,7 @@ from edgefrac.datasets.phantom.tube import STEPS, Tube
 PLANES = ("coronal", "axial")
 MODALITIES = ("ct", "mr")
 HOUNSFIELD_WINDOW = (350.0, 1800.0)  # centre and width for bone
-_AIR, _FAT, _MUSCLE, _METAL = -1000.0, -90.0, 55.0, 3000.0
+_AIR, _FAT, _MUSCLE, _CRUSHED, _METAL = -1000.0, -90.0, 55.0, 650.0, 3000.0
 _HOUNSFIELD_PER_MU = 15_000.0  # of mineral, above soft tissue, at a CT's higher energy
 _SLICE = 3  # a stream's purpose: beyond those of the views
 _FIELD = {"coronal": 190.0, "axial": 150.0}  # mm along a side
@@ -32,13 +33,19 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice as acquired: ``values`` float32 [S, S] (Hounsfield units, or MR signal 0 to 1), its mask, mm per pixel."""
+    """A slice as acquired: ``values`` float32 [S, S] (Hounsfield units, or MR signal 0 to 1); mask; mm per pixel."""
 
     modality: str
     values: Raster
     mask: NDArray[np.bool_]
     spacing: float
     facets: dict[str, str]
+
+    @property
+    def stored(self) -> NDArray[np.uint16]:
+        """As 12 bits: Hounsfield units above -1024, or MR signal of 4095."""
+        scaled = self.values + 1024 if self.modality == "ct" else self.values * np.float32(4095)
+        return np.asarray(np.rint(scaled), dtype=np.uint16)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -48,6 +55,7 @@ class Slice:
         return np.asarray(np.rint(255 * np.clip(level, 0, 1)), dtype=np.uint8)
 
 
+@lru_cache(maxsize=2)
 def phantom_slice(seed: int, index: int, modality: str, *, side: int = 320, difficulty: str | None = None) -> Slice:
     """Slice ``index`` of a series, ``side``×``side`` pixels; the same on every machine."""
     number, turn = divmod(index, VIEWS)
@@ -71,29 +79,60 @@ def _plane(patient: Patient, plane: str, side: int, spacing: float, rng: np.rand
     columns, rows = np.meshgrid(across + off[0], across + off[1])
     if plane == "coronal":
         return np.stack([x + columns, y + rows, np.full_like(rows, z + rng.normal(0, 0.5))], axis=-1)
-    slack = 0.4 * max(fracture.gap, 0.5) if fracture else 1.0
-    return np.stack([x + columns, np.full_like(rows, y + rng.uniform(-slack, slack)), z + rows], axis=-1)
+    edge = 0.5 * max(fracture.gap, 0.8 + fracture.overlap) if fracture else 1.0  # there both bone and gap are cut
+    level = y + float(rng.choice([-1.0, 1.0])) * edge * rng.uniform(0.6, 1.0)
+    return np.stack([x + columns, np.full_like(rows, level), z + rows], axis=-1)
 
 
 def _tissue(patient: Patient, points: Points) -> tuple[Raster, NDArray[np.bool_]]:
     """Hounsfield units, and where the fracture is."""
     values = np.full(points.shape[:2], _AIR)
     for tube in patient.anatomy.soft:
-        if (inside := _Inside.of(tube, points)) is not None:
-            values = np.where(inside.core, _MUSCLE, np.where(inside.whole, np.maximum(values, _FAT), values))
+        if window := _window(tube, points):
+            inside, old = _Inside.of(tube, points[window]), values[window]
+            fat = np.where(inside.whole, np.maximum(old, _FAT), old)
+            values[window] = np.where(inside.core, _MUSCLE, fat)
     mask = np.zeros(points.shape[:2], np.bool_)
-    for tube in (tube for bone in (*patient.anatomy.bones, *patient.added) for tube in bone):
-        fracture = patient.fracture if tube is patient.shaft else None
-        inside = _Inside.of(tube, points, fracture)
-        if inside is None:
-            continue
-        own = np.where(inside.core, tube.mu_core[inside.at], tube.mu_shell)
-        shown = np.where(own < 0, _AIR, np.minimum(_MUSCLE + own * _HOUNSFIELD_PER_MU, _METAL))
-        shown = np.where(own >= MU_METAL, _METAL, shown)
-        bony = np.maximum(values, shown) if tube.mu_shell >= 0 else shown
-        values = np.where(inside.whole & ~inside.gap, bony, values)
-        mask |= inside.gap
+    for bone in (*patient.anatomy.bones, *patient.added):
+        cores = []
+        for tube in bone:
+            if window := _window(tube, points):
+                fracture = patient.fracture if tube is patient.shaft else None
+                inside = _Inside.of(tube, points[window], fracture)
+                below = values[window].copy()
+                broken = _CRUSHED if fracture and fracture.kind == "impacted" else below
+                solid = inside.whole & ~inside.gap
+                layer = _layer(below, solid, tube.mu_shell)
+                values[window] = np.where(inside.gap, broken, layer)
+                mask[window] |= inside.gap
+                mu = tube.mu_core[inside.at]
+                units = np.where(mu == 0, below, _hounsfield(mu))  # a cast is hollow
+                cores.append((window, solid & inside.core, units))
+        for window, core, units in cores:  # last, so that no wall stays between parts that have grown together
+            values[window] = np.where(core, units, values[window])
     return values.astype(np.float32), mask
+
+
+def _layer(below: Points, solid: NDArray[np.bool_], mu: float) -> Points:
+    """A tube's shell over what is there already; bone and metal displace what is lighter."""
+    units = _hounsfield(np.array(mu))
+    return np.where(solid, units if mu < 0 else np.maximum(below, units), below)
+
+
+def _hounsfield(mu: Points) -> Points:
+    """Hounsfield units of what a tube adds to soft tissue."""
+    return np.where(mu < 0, _AIR, np.where(mu >= MU_METAL, _METAL, _MUSCLE + mu * _HOUNSFIELD_PER_MU))
+
+
+def _window(tube: Tube, points: Points) -> tuple[slice, slice] | None:
+    """Rows and columns of the plane that a tube may reach; None if it passes the plane by."""
+    reach = 1.5 * float(np.max(tube.left + tube.right)) / 2 * max(1.0, tube.depth) + max(map(abs, tube.bow))
+    ends = np.array([tube.start, tube.end])
+    near = ((points > ends.min(axis=0) - reach) & (points < ends.max(axis=0) + reach)).all(axis=-1)
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 @dataclass(frozen=True)
@@ -106,8 +145,8 @@ class _Inside:
     at: NDArray[np.intp]
 
     @classmethod
-    def of(cls, tube: Tube, points: Points, fracture: Fracture | None = None) -> _Inside | None:
-        """None where the plane misses the tube."""
+    def of(cls, tube: Tube, points: Points, fracture: Fracture | None = None) -> _Inside:
+        """Sort points [H, W, 3] (mm) by the tube."""
         start = np.array(tube.start)
         way = (np.array(tube.end) - start) / tube.length
         aside = np.array([1.0, 0.0, 0.0]) if abs(way[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
@@ -127,8 +166,6 @@ class _Inside:
         reach = np.sqrt(v * v + (w / tube.depth) ** 2)
         along = (u >= 0) & (u <= tube.length)
         whole = along & (reach < half)
-        if not whole.any():
-            return None
         return cls(whole, whole & (reach < half - tube.shell[at]), whole & gap, at)
 
 
@@ -169,8 +206,8 @@ def _ct(hounsfield: Raster, rng: np.random.Generator) -> Raster:
 
 def _mr(hounsfield: Raster, rng: np.random.Generator) -> Raster:
     """T1-weighted signal by tissue, uneven coil sensitivity, Rician noise."""
-    units = (-1000.0, -200.0, -90.0, 0.0, 50.0, 90.0, 260.0, 420.0, 700.0, 3000.0)
-    signal = (0.0, 0.0, 0.86, 0.4, 0.33, 0.74, 0.7, 0.3, 0.05, 0.0)
+    units = (-1000.0, -200.0, -90.0, 0.0, 55.0, 90.0, 260.0, 340.0, 700.0, 3000.0)
+    signal = (0.0, 0.0, 0.86, 0.4, 0.33, 0.74, 0.7, 0.1, 0.04, 0.0)
     size = (hounsfield.shape[0], hounsfield.shape[1])
     tissue = np.interp(hounsfield.astype(np.float64), units, signal).astype(np.float32)
     coil = 1 + np.float32(0.18) * smooth_noise(size, 110, rng) + np.float32(0.03) * smooth_noise(size, 6, rng)

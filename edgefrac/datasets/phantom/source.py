@@ -1,4 +1,4 @@
-"""Phantoms as a data set, made on the fly: "phantom", "phantom:n=200,seed=7,difficulty=medium,task=type"."""
+"""Phantoms as a data set, made on the fly: "phantom:n=200,seed=7,difficulty=medium,task=type,modality=ct"."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scipy.spatial import ConvexHull
 from edgefrac.datasets.phantom.fracture import DIFFICULTIES, KINDS
 from edgefrac.datasets.phantom.generate import fracture_mask, phantom_image
 from edgefrac.datasets.phantom.scene import VIEWS, Scene, draw_scene
+from edgefrac.datasets.phantom.slices import MODALITIES as SLICES
+from edgefrac.datasets.phantom.slices import Slice, phantom_slice
 from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import CLASSES, Box, Dataset, Polygon, Sample
 from edgefrac.errors import UsageError
@@ -24,39 +26,41 @@ DEFAULT_COUNT = 400
 DEFAULT_SEED = 0
 DEFAULT_SIDE = 448  # pixels along the longer side, about those of FracAtlas
 TASKS = ("fracture", "type")
+MODALITIES = ("xray", *SLICES)
 
 _PAD = 3  # pixels by which a box or polygon is larger than its mask
-_CHOICES = {"difficulty": DIFFICULTIES, "task": TASKS}
+_CHOICES = {"difficulty": DIFFICULTIES, "task": TASKS, "modality": MODALITIES}
 
 
 @dataclass(frozen=True)
 class Series:
-    """Which phantoms: the stream ``seed``, one ``difficulty`` or all by turns (None), and what is told apart."""
+    """Which phantoms: the stream ``seed``, one ``difficulty`` or all mixed (None), what is told apart, how imaged."""
 
     seed: int = DEFAULT_SEED
     difficulty: str | None = None
     task: str = "fracture"
     longer_side: int = DEFAULT_SIDE
+    modality: str = "xray"
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels' names: fractured or not, or the type of fracture."""
         return CLASSES if self.task == "fracture" else (CLASSES[0], *KINDS)
 
-    def label(self, scene: Scene) -> int:
-        """What a scene shows, as a place in ``classes``."""
-        fracture = scene.patient.fracture
-        if fracture is None:
+    def label(self, kind: str) -> int:
+        """The label of a fracture of type ``kind``, or of "none"."""
+        if kind == "none":
             return 0
-        return 1 if self.task == "fracture" else self.classes.index(fracture.kind)
+        return 1 if self.task == "fracture" else self.classes.index(kind)
 
-    def scene(self, index: int) -> Scene:
-        """Patient and view of phantom ``index``."""
-        return draw_scene(self.seed, index, self.longer_side, self.difficulty)
+    def reader(self, index: int) -> PhantomReader:
+        """What makes phantom ``index``."""
+        return PhantomReader(self.seed, index, self.longer_side, self.difficulty, self.modality)
 
     def __str__(self) -> str:
-        chosen = {"difficulty": self.difficulty, "task": self.task if self.task != "fracture" else None}
-        return ",".join([f"seed={self.seed}", *(f"{key}={value}" for key, value in chosen.items() if value)])
+        chosen = {"difficulty": self.difficulty, "task": self.task, "modality": self.modality}
+        unusual = [f"{key}={value}" for key, value in chosen.items() if value not in (None, "fracture", "xray")]
+        return ",".join([f"seed={self.seed}", *unusual])
 
 
 @dataclass(frozen=True)
@@ -67,20 +71,37 @@ class PhantomReader:
     index: int
     longer_side: int
     difficulty: str | None = None
+    modality: str = "xray"
 
     def read(self) -> Radiograph:
         """The phantom; never fails."""
-        made = phantom_image(self.seed, self.index, longer_side=self.longer_side, difficulty=self.difficulty)
-        return Radiograph(made[0], "phantom", notes=(NOTICE,))
+        if self.modality == "xray":
+            made = phantom_image(self.seed, self.index, longer_side=self.longer_side, difficulty=self.difficulty)
+            return Radiograph(made[0], "phantom", notes=(NOTICE,))
+        cut = self.slice()
+        spacing = (cut.spacing, cut.spacing)
+        return Radiograph(cut.pixels, "phantom", self.modality.upper(), spacing, notes=(NOTICE,))
 
     def mask(self) -> NDArray[np.bool_]:
         """Where the fracture shows, bool [H, W]; empty where nothing is broken."""
-        return fracture_mask(draw_scene(self.seed, self.index, self.longer_side, self.difficulty))
+        return fracture_mask(self.scene()) if self.modality == "xray" else self.slice().mask
+
+    def facets(self) -> dict[str, str]:
+        """What is known of the patient and the view."""
+        return self.scene().facets if self.modality == "xray" else self.slice().facets
+
+    def scene(self) -> Scene:
+        """Patient and view of a radiograph."""
+        return draw_scene(self.seed, self.index, self.longer_side, self.difficulty)
+
+    def slice(self) -> Slice:
+        """A CT or MR slice."""
+        return phantom_slice(self.seed, self.index, self.modality, side=self.longer_side, difficulty=self.difficulty)
 
 
 @source
 def open_phantoms(location: str) -> Dataset | None:
-    """Open "phantom[:n=…,seed=…,difficulty=…,task=…]"; None for anything else."""
+    """Open "phantom[:n=…,seed=…,difficulty=…,task=…,modality=…]"; None for anything else."""
     name, _, settings = location.partition(":")
     if name != "phantom" or Path(location).exists():
         return None
@@ -100,6 +121,7 @@ def open_phantoms(location: str) -> Dataset | None:
         int(known.get("seed", DEFAULT_SEED)),
         difficulty=known.get("difficulty"),
         task=known.get("task", "fracture"),
+        modality=known.get("modality", "xray"),
     )
 
 
@@ -110,33 +132,37 @@ def phantom_dataset(
     longer_side: int = DEFAULT_SIDE,
     difficulty: str | None = None,
     task: str = "fracture",
+    modality: str = "xray",
 ) -> Dataset:
     """``n`` phantoms, two views a patient, patients fractured by turns; made when read.
 
     ``difficulty`` ("easy", "medium", "hard") makes all fractures of one grade, else grades mix; ``task`` "type" labels
-    by type of fracture instead of fractured or not. Raises ``UsageError``.
+    by type of fracture instead of fractured or not; ``modality`` "ct" or "mr" makes slices instead of radiographs.
+    Raises ``UsageError``.
     """
     if n < 1 or seed < 0:
         raise UsageError(f"{n} phantoms of seed {seed}: need at least one, and a seed from 0 up")
-    if difficulty not in (None, *DIFFICULTIES) or task not in TASKS:
-        raise UsageError(f"no phantoms of difficulty {difficulty!r} and task {task!r}", hint=f"{DIFFICULTIES}, {TASKS}")
-    series = Series(seed, difficulty, task, longer_side)
+    for key, value in (("difficulty", difficulty), ("task", task), ("modality", modality)):
+        if value not in _CHOICES[key] and not (key == "difficulty" and value is None):
+            raise UsageError(f"no phantoms of {key} {value!r}", hint=f"{key} is one of {', '.join(_CHOICES[key])}")
+    series = Series(seed, difficulty, task, longer_side, modality)
     samples = tuple(_sample(series, index) for index in range(n))
     return Dataset(f"phantom:n={n},{series}", samples, series.classes, licence=LICENCE, attribution=ATTRIBUTION)
 
 
 def _sample(series: Series, index: int) -> Sample:
-    scene = series.scene(index)
-    mask = fracture_mask(scene)
-    stream = f"{series.seed}-{series.difficulty}" if series.difficulty else f"{series.seed}"
+    reader = series.reader(index)
+    facets, mask = reader.facets(), reader.mask()
+    chosen = (fact for fact in (series.difficulty, series.modality) if fact not in (None, "xray"))
+    stream = "-".join((str(series.seed), *map(str, chosen)))
     return Sample(
         id=f"phantom-{stream}-{index:05d}",
-        label=series.label(scene),
-        reader=PhantomReader(series.seed, index, series.longer_side, series.difficulty),
+        label=series.label(facets["type"]),
+        reader=reader,
         group=f"patient-{series.seed}-{index // VIEWS:05d}",
         boxes=_boxes(mask),
         polygons=_hull(mask),
-        facets=scene.facets,
+        facets=facets,
     )
 
 

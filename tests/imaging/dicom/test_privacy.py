@@ -8,50 +8,21 @@ import warnings
 
 import numpy as np
 import pytest
-from pydicom.datadict import DicomDictionary, keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from edgefrac.errors import ImageError
-from edgefrac.imaging import dicom as reader
+from edgefrac.imaging.dicom import parse as reader
+from edgefrac.imaging.dicom.decode import DicomFile
 from edgefrac.imaging.read import decode_radiograph
-from tests.imaging.files import dataset, dicom, noise, save
-
-TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC"}
-STORED = noise(24, 31, high=4096)
+from tests.imaging.dicom.planted import STORED, plant
+from tests.imaging.files import dataset, dicom, encapsulated, save
 
 
 @pytest.fixture(params=[ExplicitVRLittleEndian, ImplicitVRLittleEndian], ids=["explicit", "implicit"])
 def planted(request: pytest.FixtureRequest) -> tuple[Dataset, list[str]]:
-    """A data set with a distinctive value in some 150 elements of patient, study and private groups."""
-    ds, secrets = dataset(STORED, syntax=request.param), []
-
-    def secret(prefix: str = "ZQ") -> str:
-        secrets.append(f"{prefix}{7919 * (len(secrets) + 100)}")
-        return secrets[-1]
-
-    for tag, entry in DicomDictionary.items():
-        keyword = keyword_for_tag(tag)
-        if tag >> 16 not in (0x0008, 0x0010, 0x0018, 0x0020, 0x0032, 0x0040) or not keyword or keyword in ds:
-            continue
-        if entry[0] in TEXT and len(secrets) < 130:
-            setattr(ds, keyword, f"{secret()}^{secret()}" if entry[0] == "PN" else secret())
-    ds.ImageComments = secret()  # group 0028's neighbours and its own free texts
-    ds.WindowCenterWidthExplanation = secret()
-    ds.PixelSpacingCalibrationDescription = secret()
-    ds.RescaleType = secret()
-    block = ds.private_block(0x0011, secret(), create=True)
-    block.add_new(0x01, "LO", secret())
-    item = Dataset()
-    item.PatientName = secret()
-    ds.OtherPatientIDsSequence = [item]
-    ds.add_new("Modality", "CS", secret("Z"))
-    # values that their VR forbids, which pydicom likes to quote in a warning
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for keyword, vr in (("PatientBirthDate", "DA"), ("PatientAge", "AS"), ("PatientSize", "LO")):
-            ds.add_new(keyword, vr, secret())
-    return ds, secrets
+    """A data set with patient data everywhere, and the values to look for."""
+    return plant(request.param)
 
 
 class Outlets:
@@ -85,20 +56,22 @@ def outlets(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) 
 def test_a_good_file(planted: tuple[Dataset, list[str]], outlets: Outlets) -> None:
     ds, secrets = planted
     data = save(ds)
-    assert len(secrets) > 130
+    assert len(set(secrets)) > 300
     assert not [secret for secret in secrets if secret.encode() not in data]
     outlets.open()
     radiograph = decode_radiograph(data, "a.dcm")
     assert radiograph.pixels.shape == STORED.shape
-    assert radiograph.modality is None
+    assert (radiograph.modality, radiograph.view, radiograph.side) == (None, None, None)
     outlets.add(repr(radiograph), repr(vars(radiograph)))
     assert not outlets.leaked(secrets)
 
 
 def test_patient_elements_are_not_even_read(planted: tuple[Dataset, list[str]]) -> None:
-    elements = list(reader._parse(save(planted[0]), "a.dcm"))
+    elements = list(reader.parse(save(planted[0]), "a.dcm"))
     outside = {element.keyword for element in elements if element.tag.group != 0x0028}
-    assert outside <= {"Modality", "SpecificCharacterSet", "PixelData"}
+    codes = {"Modality", "ViewPosition", "ImageLaterality", "Laterality"}
+    place = {"SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber"}
+    assert outside <= codes | place | {"SharedFunctionalGroupsSequence", "SpecificCharacterSet", "PixelData"}
     assert len(elements) > 10
 
 
@@ -142,6 +115,23 @@ def test_cut_anywhere(planted: tuple[Dataset, list[str]], outlets: Outlets) -> N
     assert not outlets.leaked(secrets)
 
 
-def test_pydicom_may_speak_again_afterwards() -> None:
+def test_a_decoder_s_complaint_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    ds = encapsulated(dataset(STORED), RLELossless, [b"nothing that was ever encoded"])
+    with pytest.raises(ImageError):
+        decode_radiograph(save(ds), "a.dcm")
+    assert not caplog.records
+
+
+def test_a_series_is_told_apart_without_being_named(planted: tuple[Dataset, list[str]]) -> None:
+    ds, _secrets = planted
+    ds.SeriesInstanceUID = "1.2.840.99999.1234567"
+    place = DicomFile(save(ds), "a.dcm").place()
+    assert place.series == ds.SeriesInstanceUID
+    assert ds.SeriesInstanceUID not in repr(place)
+
+
+def test_pydicom_may_speak_again_afterwards(caplog: pytest.LogCaptureFixture) -> None:
     decode_radiograph(dicom(STORED), "a.dcm")
-    assert not logging.getLogger("pydicom").disabled
+    logging.getLogger("pydicom.pixels").warning("heard")
+    assert "heard" in caplog.text
