@@ -25,7 +25,6 @@ STAND_INS = {
     "runs/reference/fold0/release.safetensors": str(REPOSITORY / "edgefrac/models/reference/reference.safetensors"),
     "model-int8.tflite": "model-int8.tflite",
     "radiograph.png": "radiograph.png",
-    "reference-start": "toy",
     "reference": "toy",
 }
 UNDECIDED_ON_FEW = {"export", "verify"}  # status 1: sixty phantoms are too few for an int8 verdict

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Data = Annotated[
     str | None,
-    typer.Option(metavar="DIR", help="Labelled radiographs: FracAtlas (folder or .zip), or a folder of classes."),
+    typer.Option(metavar="DIR", help="Labelled radiographs: a known set, a folder of classes, a .csv or .npz."),
 ]
 Model = Annotated[
     Path | None,
