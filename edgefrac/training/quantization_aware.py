@@ -2,8 +2,8 @@
 
 Krishnamoorthi 2018 (arXiv:1806.08342): weights per output channel and symmetric, activations per tensor with running
 ranges. Weights are rounded by the rule of the export, which matters more than any training: nearest rounding moves the
-logit more than twice as far. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale per channel; it is
-frozen meanwhile, as it will be in the file.
+logit more than twice as far. Batch normalisation may stay unfolded, because its scale per channel commutes with a scale
+per channel; it is frozen meanwhile, as it will be in the file.
 
 The gate compares the int8 file with the float32 network of the same weights, so training also asks the two to agree:
 the network without rounding teaches the one with it (``disagreement``).
