@@ -93,9 +93,14 @@ class TrainingData(_Strict):
         return frozenset(raw[i : i + _HASH_BYTES].hex() for i in range(0, len(raw), _HASH_BYTES))
 
 
+def remembered(sha256: str) -> str:
+    """The prefix of a raster hash by which ``TrainingData.seen_hashes`` knows a radiograph."""
+    return sha256[: 2 * _HASH_BYTES]
+
+
 def pack_hashes(hashes: list[str]) -> str:
     """Hex SHA-256 digests -> the compact form of ``TrainingData.seen``."""
-    prefixes = sorted({h[: 2 * _HASH_BYTES] for h in hashes})
+    prefixes = sorted({remembered(h) for h in hashes})
     return base64.b64encode(b"".join(bytes.fromhex(p) for p in prefixes)).decode("ascii")
 
 

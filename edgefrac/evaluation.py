@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.contract import remembered
 from edgefrac.datasets.sample import Box, Dataset, Sample
 from edgefrac.datasets.splits import Folds, check_disjoint
 from edgefrac.digest import file_sha256
@@ -21,8 +22,6 @@ from edgefrac.runtimes.session import Session
 from edgefrac.verification.figures import Figures, figures
 from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
 from edgefrac.verification.statistics import Estimate, clustered_proportion
-
-_SEEN_DIGITS = 12  # hex digits of a raster hash that TrainingData.seen_hashes keeps
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def collect(
             result.unreadable.append(error.message)
             continue
         digest = radiograph.sha256
-        if digest[:_SEEN_DIGITS] in leave_out:
+        if remembered(digest) in leave_out:
             result.left_out += 1
             continue
         placement = Placement(radiograph.height, radiograph.width, size)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgefrac.contract import remembered
 from edgefrac.datasets.duplicates import Duplicates
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError
-
-_SEEN_DIGITS = 12  # hex digits of a raster hash that a model remembers of what it was trained on
 
 
 class Folds(BaseModel):
@@ -141,8 +140,8 @@ def check_disjoint(training: Iterable[str], held_out: Mapping[str, str]) -> None
     ``training`` holds raster hashes (``Radiograph.sha256``) or their 12-digit prefixes
     (``TrainingData.seen_hashes``), ``held_out`` maps sample id -> raster hash.
     """
-    seen = {digest[:_SEEN_DIGITS] for digest in training}
-    both = [name for name, digest in held_out.items() if digest[:_SEEN_DIGITS] in seen]
+    seen = {remembered(digest) for digest in training}
+    both = [name for name, digest in held_out.items() if remembered(digest) in seen]
     if both:
         raise DatasetError(
             f"{len(both)} of {len(held_out)} held-out radiographs are among those trained on, such as {both[0]}",

@@ -96,7 +96,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     real = fracture_task(open_dataset(request.data))
     for finding in real.findings:
         note(f"{real.name}: {finding}")
-    folds = _folds(real, recipe, run, note)
+    folds = _folds(real, recipe, run, note, track)
     real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
     phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
     both = replace(real, samples=(*real.samples, *phantoms))
@@ -118,7 +118,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     )
 
 
-def _folds(dataset: Dataset, recipe: Recipe, run: Path, note: Note) -> Folds:
+def _folds(dataset: Dataset, recipe: Recipe, run: Path, note: Note, track: Track) -> Folds:
     """The stored split that the recipe names, else one made by its numbers; the run keeps a copy."""
     settings = recipe.data
     if settings.split:
@@ -126,18 +126,18 @@ def _folds(dataset: Dataset, recipe: Recipe, run: Path, note: Note) -> Folds:
         folds.split(dataset, 0)  # raises for radiographs that it does not know
         note(f"{dataset.name}: {folds.k} folds as stored in {settings.split}")
     else:
-        duplicates = _duplicates(dataset, run, note)
+        duplicates = _duplicates(dataset, run, note, track)
         folds = make_folds(dataset, k=settings.folds, seed=settings.split_seed, duplicates=duplicates)
     folds.save(run / "split.json")
     return folds
 
 
-def _duplicates(dataset: Dataset, run: Path, note: Note) -> Any:
+def _duplicates(dataset: Dataset, run: Path, note: Note, track: Track) -> Any:
     stored = run / "duplicates.json"
     if not stored.exists():
         note(f"{dataset.name}: looking for duplicates among {len(dataset)} radiographs")
         run.mkdir(parents=True, exist_ok=True)
-        find_duplicates(dataset).save(stored)
+        find_duplicates(dataset, track=track).save(stored)
     return load_duplicates(stored)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from edgefrac.datasets.audit.finding import AuditFinding, Concern
+from edgefrac.datasets.audit.finding import UNUSABLE_SPLIT, AuditFinding, named
 from edgefrac.datasets.duplicates import Duplicates
 from edgefrac.datasets.sample import Dataset
 
@@ -19,32 +19,25 @@ def copy_findings(dataset: Dataset, duplicates: Duplicates, home_of: Mapping[str
     near = tuple(pair for pair in duplicates.pairs if sha256[pair[0]] != sha256[pair[1]])
     contradicting = tuple(pair for pair in duplicates.pairs if label_of[pair[0]] != label_of[pair[1]])
     leaking = tuple((a, b) for a, b in duplicates.pairs if a in home_of and b in home_of and home_of[a] != home_of[b])
-    yield from _pairs("identical-copies", "leaks", "Pixel-identical pairs", TOGETHER, identical)
-    yield from _pairs(
+    yield from named("identical-copies", "leaks", "Pixel-identical pairs", TOGETHER, identical)
+    yield from named(
         "near-duplicates",
         "leaks",
         "Near-duplicate pairs (re-encoded, scaled, cut short, mirrored, rotated, cropped or re-windowed)",
         TOGETHER,
         near,
     )
-    yield from _pairs(
+    yield from named(
         "contradicting-copies",
         "labels",
         "Copies with contradicting labels",
         "both left out of training and evaluation: which label is right cannot be told",
         contradicting,
     )
-    yield from _pairs(
+    yield from named(
         "copies-across-splits",
         "leaks",
         "Copies on both sides of a split",
-        "the split is not to be used: make another with edgefrac data split",
+        UNUSABLE_SPLIT,
         leaking,
     )
-
-
-def _pairs(
-    kind: str, concern: Concern, title: str, rule: str, pairs: tuple[tuple[str, str], ...]
-) -> Iterator[AuditFinding]:
-    if pairs:
-        yield AuditFinding(kind=kind, concern=concern, title=title, rule=rule, count=len(pairs), items=pairs)

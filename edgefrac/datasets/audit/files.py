@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from edgefrac.datasets.audit.finding import AuditFinding
+from edgefrac.datasets.audit.finding import AuditFinding, named
 from edgefrac.datasets.survey import Look
 
 
@@ -33,6 +33,4 @@ def file_findings(looks: Sequence[Look]) -> Iterator[AuditFinding]:
 def _of(
     looks: Sequence[Look], test: Callable[[Look], bool], kind: str, title: str, rule: str
 ) -> Iterator[AuditFinding]:
-    items = tuple((look.id,) for look in looks if test(look))
-    if items:
-        yield AuditFinding(kind=kind, concern="files", title=title, rule=rule, count=len(items), items=items)
+    yield from named(kind, "files", title, rule, tuple((look.id,) for look in looks if test(look)))

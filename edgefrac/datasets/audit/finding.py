@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,17 @@ class AuditFinding(_Stated):
     count: int
     items: tuple[tuple[str, ...], ...] = ()
     figures: dict[str, Figure] = {}
+
+
+UNUSABLE_SPLIT = "the split is not to be used: make another with edgefrac data split"
+
+
+def named(
+    kind: str, concern: Concern, title: str, rule: str, items: tuple[tuple[str, ...], ...]
+) -> Iterator[AuditFinding]:
+    """The finding that counts and names ``items``; none where there are none."""
+    if items:
+        yield AuditFinding(kind=kind, concern=concern, title=title, rule=rule, count=len(items), items=items)
 
 
 class Probe(_Stated):

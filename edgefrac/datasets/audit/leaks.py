@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from edgefrac.datasets.audit.finding import AuditFinding
+from edgefrac.datasets.audit.finding import UNUSABLE_SPLIT, AuditFinding, named
 from edgefrac.datasets.sample import Dataset
 
 _FEWEST = 20  # positives from which the share of positive neighbours is worth stating
@@ -21,15 +21,13 @@ def leak_findings(dataset: Dataset, home_of: Mapping[str, str]) -> Iterator[Audi
         if sample.id in home_of:
             homes[sample.group].setdefault(home_of[sample.id], sample.id)
     leaking = tuple(tuple(sorted(found.values())) for found in homes.values() if len(found) > 1)
-    if leaking:
-        yield AuditFinding(
-            kind="groups-across-splits",
-            concern="leaks",
-            title="Patients (or blocks of neighbouring ids) in more than one split; one radiograph of each is named",
-            rule="the split is not to be used: make another with edgefrac data split",
-            count=len(leaking),
-            items=leaking,
-        )
+    yield from named(
+        "groups-across-splits",
+        "leaks",
+        "Patients (or blocks of neighbouring ids) in more than one split; one radiograph of each is named",
+        UNUSABLE_SPLIT,
+        leaking,
+    )
     yield from _neighbours(dataset)
 
 
