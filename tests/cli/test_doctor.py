@@ -12,7 +12,16 @@ from edgefrac.cli.main import main
 def test_the_document_names_parts_targets_and_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert {extra["name"] for extra in report["extras"]} == {"npu", "onnx", "openvino", "serve", "tflite", "train"}
+    assert {extra["name"] for extra in report["extras"]} == {
+        "audit",
+        "dicom",
+        "npu",
+        "onnx",
+        "openvino",
+        "serve",
+        "tflite",
+        "train",
+    }
     assert [device["name"] for device in report["devices"]] == ["cpu", "gpu", "npu", "arm64", "android"]
     assert report["targets"][0]["name"] == "tflite"
     levels = {entry["evidence_level"] for entry in report["targets"] + report["devices"]}
