@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgefrac.cli.main import main
+from edgefrac.datasets import make_folds, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset, write_phantoms
 
 REPOSITORY = Path(__file__).parent.parent
@@ -51,6 +52,7 @@ def test_command(command: str, reference_bundle: Path, tmp_path: Path, monkeypat
     shutil.copyfile(next(Path("phantoms").rglob("*.png")), "radiograph.png")
     # whether its gate let it through or not, it is an int8 file
     shutil.copyfile(next(reference_bundle.parent.rglob("*-int8.tflite*")), "model-int8.tflite")
+    make_folds(open_dataset(PHANTOMS), k=4).save(Path("split.json"))
     words = [STAND_INS.get(word, word) for word in shlex.split(command)[1:]]
     allowed = {0, 1} if words[0] in UNDECIDED_ON_FEW else {0}
     assert main(words) in allowed

@@ -67,5 +67,7 @@ def _figures(figures: dict[str, Any]) -> list[str]:
 def _with_interval(figures: dict[str, Any], name: str) -> str:
     if figures[name] is None:
         return "– (only one class)"
+    if figures[f"{name}_ci"] is None:
+        return f"{figures[name]:.3f} (too few for an interval)"
     low, high = figures[f"{name}_ci"]
     return f"{figures[name]:.3f} [{low:.3f}, {high:.3f}]"

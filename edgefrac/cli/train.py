@@ -35,7 +35,8 @@ def train(
 
         validated = read_recipe(path, Recipe, overrides or ())
         where = data or validated.data.location or "phantom"
-        document = run_study(StudyRequest(validated, where, out, resume, all_folds), note=note, track=track)
+        request = StudyRequest(validated, where, out, resume, all_folds, path.parent)
+        document = run_study(request, note=note, track=track)
         emit(document if as_json else _table(document))
 
 

@@ -17,11 +17,11 @@ _PROBE_SIZE = 96
 _TOLERANCE = 1e-3
 
 
-def fold_and_halve(network: FractureNet) -> FractureNet:
-    """Fold each batch normalisation into the convolution before it; round all but the head's bias to float16 numbers.
+def fold(network: FractureNet) -> FractureNet:
+    """Fold each batch normalisation into the convolution before it.
 
     The normalisation layers stay, as the identity plus bias, so the architecture is the same. Works in place, in eval
-    mode. Raises ConversionError if the network computes something else afterwards, before any rounding.
+    mode. Raises ConversionError if the network computes something else afterwards.
     """
     network.eval()
     probe = torch.randn(2, 1, _PROBE_SIZE, _PROBE_SIZE, generator=torch.Generator().manual_seed(0))
@@ -38,6 +38,11 @@ def fold_and_halve(network: FractureNet) -> FractureNet:
         after, _ = network(probe)
     if not torch.allclose(before, after, rtol=_TOLERANCE, atol=_TOLERANCE):
         raise ConversionError(f"{network.architecture}: batch normalisation does not follow its convolution")
+    return network
+
+
+def halve(network: FractureNet) -> FractureNet:
+    """Round all but the head's bias to float16 numbers, in place."""
     for name, parameter in network.named_parameters():
         if name != "head.bias":  # stays float32 in every file, and a calibrated bias can be beyond float16
             parameter.data = parameter.data.half().float()

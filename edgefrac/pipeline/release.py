@@ -1,4 +1,4 @@
-"""Make a trained checkpoint ready to ship: measured, small, and with the activation ranges an export needs.
+"""Make a trained checkpoint ready to ship: robust to int8, small, measured, with the ranges an export needs.
 
 The radiographs stay where they are; what travels is one range per tensor, taken from training radiographs, so that
 whoever has the checkpoint exports a well-quantized file with no data at hand.
@@ -6,47 +6,80 @@ whoever has the checkpoint exports a well-quantized file with no data at hand.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.evaluation import evaluate
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.models.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from edgefrac.models.equalization import equalize
 from edgefrac.models.exportable import from_checkpoint
-from edgefrac.models.folding import fold_and_halve
+from edgefrac.models.folding import fold, halve
+from edgefrac.models.network import FractureNet
+from edgefrac.pipeline.freezing import HeldOut, freeze
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets import tflite
 from edgefrac.targets.tflite_quantize import calibrate
+from edgefrac.training.fit import TrainingSet
+from edgefrac.training.hardening import harden
+from edgefrac.training.recipe import Recipe
 
 CALIBRATION_IMAGES = 256
 
 
-def release(
-    checkpoint: Path, training: Sequence[Sample], held_out: Dataset, out: Path, *, note: Note, track: Track
-) -> CheckpointInfo:
-    """Fold, round to float16, take ranges from ``training``, measure on ``held_out``, write to ``out``.
+@dataclass(frozen=True)
+class Trained:
+    """A fold's checkpoint, what it was trained on (``packed`` with phantoms), and what it never saw."""
+
+    checkpoint: Path
+    recipe: Recipe
+    training: Sequence[Sample]
+    packed: TrainingSet
+    dataset: Dataset
+    held_out: HeldOut
+
+
+def release(trained: Trained, out: Path, *, note: Note, track: Track, resume: bool, progress: bool) -> CheckpointInfo:
+    """Fold, prepare for int8 by the recipe, round to float16, take ranges, freeze and measure; write to ``out``.
 
     Raises CheckpointError, ConversionError, ImageError, OutputError.
     """
-    network, info = load_checkpoint(checkpoint)
-    fold_and_halve(network)
-    exportable = from_checkpoint(network, info)
-    chosen = training[:: max(1, len(training) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
-    note(f"activation ranges from {len(chosen)} training radiographs")
+    network, info = load_checkpoint(trained.checkpoint)
+    fold(network)
+    count = len(trained.training)
+    chosen = trained.training[:: max(1, count // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     images = np.stack([preprocess(sample.read().pixels, info.input_size) for sample in chosen])
-    plan = calibrate(tflite.convert_float(exportable), images, track)
+    if trained.recipe.int8.epochs:
+        note(f"preparing for int8, with {len(chosen)} training radiographs to equalize by")
+        _prepare_for_int8(network, trained, images, out.parent / "int8", resume=resume, progress=progress)
+    halve(network)
+    state, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
+    info = info.model_copy(update={"tasks": (state,), "recipe": trained.recipe.model_dump(mode="json")})
+    note(f"activation ranges from {len(chosen)} training radiographs")
+    plan = calibrate(tflite.convert_float(from_checkpoint(network, info)), images, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
     info = info.model_copy(
         update={"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source, "metrics": {}}
     )
     save_checkpoint(out, network, info, half=True)
-    note(f"measuring on {len(held_out)} held-out radiographs")
-    metrics = evaluate(open_session(out, threads=2), held_out, track=track)
+    note(f"measuring on {len(trained.dataset)} held-out radiographs")
+    metrics = evaluate(open_session(out, threads=2), trained.dataset, track=track)
     metrics.pop("model_sha256")  # of a file that does not hold its own figures yet
     info = info.model_copy(update={"metrics": metrics})
     save_checkpoint(out, network, info, half=True)
     return info
+
+
+def _prepare_for_int8(
+    network: FractureNet, trained: Trained, images: NDArray[np.uint8], folder: Path, *, resume: bool, progress: bool
+) -> None:
+    teacher = copy.deepcopy(network)
+    equalize(network, images)
+    harden(network, teacher, trained.recipe, trained.packed, folder, resume=resume, progress=progress)

@@ -20,16 +20,15 @@ from edgefrac.datasets import Folds, find_duplicates, fracture_task, load_folds,
 from edgefrac.datasets.duplicates import load_duplicates
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.phantom import phantom_dataset
-from edgefrac.datasets.sample import Dataset
+from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import UsageError
 from edgefrac.evaluation import figures_document
-from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
-from edgefrac.models.inference import infer
-from edgefrac.pipeline.release import release
+from edgefrac.models.checkpoint import CheckpointInfo, save_checkpoint
+from edgefrac.pipeline.freezing import HeldOut, freeze
+from edgefrac.pipeline.release import Trained, release
 from edgefrac.progress import Note, Track
 from edgefrac.training.cache import Pack, pack
 from edgefrac.training.fit import TrainingSet, fit
-from edgefrac.training.operating_point import calibrate, choose_threshold
 from edgefrac.training.recipe import Recipe
 from edgefrac.verification.figures import figures
 
@@ -39,13 +38,17 @@ PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, 
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """What to train and where; ``all_folds`` cross-validates."""
+    """What to train and where; ``all_folds`` cross-validates.
+
+    A split that the recipe names is looked for as given, else beside the recipe in ``recipe_folder``.
+    """
 
     recipe: Recipe
     data: str
     out: Path
     resume: bool = False
     all_folds: bool = False
+    recipe_folder: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,8 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
             note(f"training fold {fold} of {material.folds.k}")
             _train_fold(recipe, material, fold, folder, request.resume, track, progress)
         if fold == recipe.data.fold and not (folder / RELEASE).exists():
-            training, held_out = material.folds.split(material.dataset, fold)
-            held = replace(material.dataset, samples=tuple(held_out))
-            release(folder / CHECKPOINT, training, held, folder / RELEASE, note=note, track=track)
+            trained = _trained(recipe, material, fold, folder)
+            release(trained, folder / RELEASE, note=note, track=track, resume=request.resume, progress=progress)
         validations.append(json.loads((folder / "validation.json").read_text(encoding="utf-8")))
     result = {
         "checkpoints": [str(run / f"fold{fold}" / CHECKPOINT) for fold in wanted],
@@ -96,7 +98,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     real = fracture_task(open_dataset(request.data))
     for finding in real.findings:
         note(f"{real.name}: {finding}")
-    folds = _folds(real, recipe, run, note, track)
+    folds = _folds(real, request, run, note, track)
     real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
     phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
     both = replace(real, samples=(*real.samples, *phantoms))
@@ -118,11 +120,12 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     )
 
 
-def _folds(dataset: Dataset, recipe: Recipe, run: Path, note: Note, track: Track) -> Folds:
+def _folds(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
     """The stored split that the recipe names, else one made by its numbers; the run keeps a copy."""
-    settings = recipe.data
+    settings = request.recipe.data
     if settings.split:
-        folds = load_folds(Path(settings.split))
+        given = Path(settings.split)
+        folds = load_folds(given if given.exists() else request.recipe_folder / given)
         folds.split(dataset, 0)  # raises for radiographs that it does not know
         note(f"{dataset.name}: {folds.k} folds as stored in {settings.split}")
     else:
@@ -144,24 +147,10 @@ def _duplicates(dataset: Dataset, run: Path, note: Note, track: Track) -> Any:
 def _train_fold(
     recipe: Recipe, material: _Material, fold: int, folder: Path, resume: bool, track: Track, progress: bool
 ) -> None:
-    chosen = np.flatnonzero(material.fold != fold)
-    data = TrainingSet(
-        material.large,
-        chosen,
-        material.labels[chosen],
-        material.phantom[chosen],
-        material.known[chosen],
-    )
     recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
-    network = fit(recipe, data, folder, resume=resume, progress=progress)
-    held_out = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
-    logits, _ = infer(network, material.exact.images[held_out], track)
-    samples = [_sample(material, material.exact.kept[n]) for n in held_out]
-    labels = np.array([s.label for s in samples])
-    calibration = calibrate(logits[:, 0], labels)
-    probability = calibration.probability(logits[:, 0])
-    threshold = choose_threshold(probability, labels, recipe.minimum_sensitivity)
-    network.head.bias.data += calibration.bias
+    network = fit(recipe, _training_set(material, fold), folder, resume=resume, progress=progress)
+    samples, held_out = _held_out(material, fold)
+    state, probability = freeze(network, held_out, recipe.minimum_sensitivity, track)
     trained_on = [
         h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p
     ]
@@ -170,16 +159,7 @@ def _train_fold(
         version=__version__,
         architecture=recipe.architecture,
         input_size=recipe.input_size,
-        tasks=(
-            TaskState(
-                name="fracture",
-                kind="binary",
-                classes=("no fracture", "fracture"),
-                temperature=calibration.temperature,
-                threshold=threshold,
-                threshold_rule=f"largest with sensitivity >= {recipe.minimum_sensitivity:.2f} on validation",
-            ),
-        ),
+        tasks=(state,),
         training_data=TrainingData(
             names=(material.dataset.name, *(("phantoms, not clinical",) if material.phantom.any() else ())),
             licence=material.dataset.licence,
@@ -192,15 +172,39 @@ def _train_fold(
     save_checkpoint(path, network, info)
     document = {
         "ids": [s.id for s in samples],
-        "labels": labels.tolist(),
+        "labels": held_out.labels.tolist(),
         "groups": [s.group for s in samples],
         "probability": probability.tolist(),
-        "threshold": threshold,
+        "threshold": state.threshold,
     }
     write_atomically(folder / "validation.json", json.dumps(document).encode())
 
 
-def _sample(material: _Material, index: int) -> Any:
+def _training_set(material: _Material, fold: int) -> TrainingSet:
+    rows = np.flatnonzero(material.fold != fold)
+    return TrainingSet(material.large, rows, material.labels[rows], material.phantom[rows], material.known[rows])
+
+
+def _held_out(material: _Material, fold: int) -> tuple[list[Sample], HeldOut]:
+    """The readable radiographs of a fold, at the network's input size."""
+    rows = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
+    samples = [_sample(material, material.exact.kept[n]) for n in rows]
+    return samples, HeldOut(material.exact.images[rows], np.array([s.label for s in samples]))
+
+
+def _trained(recipe: Recipe, material: _Material, fold: int, folder: Path) -> Trained:
+    training, held_out = material.folds.split(material.dataset, fold)
+    return Trained(
+        checkpoint=folder / CHECKPOINT,
+        recipe=recipe,
+        training=training,
+        packed=_training_set(material, fold),
+        dataset=replace(material.dataset, samples=tuple(held_out)),
+        held_out=_held_out(material, fold)[1],
+    )
+
+
+def _sample(material: _Material, index: int) -> Sample:
     return material.dataset.samples[index]
 
 

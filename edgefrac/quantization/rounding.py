@@ -4,6 +4,9 @@ Rounding each weight to its nearest step leaves a sum of errors per kernel. Wher
 field around a radiograph, that sum shifts the whole channel. Moving the few weights nearest to the middle between two
 steps to the other side brings each kernel's sum within half a step (the kernel-wise rule of SQuant, Guo et al. 2022,
 arXiv:2202.07471), which needs no data.
+
+Kernels that lie on their grid already, but for the rounding of float16 they were stored in, are left there: a network
+made for int8 is defined by such weights.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 127
+_ON_GRID = 0.125  # of a step; float16 moves a weight by a sixteenth at most
 
 
 def round_kernels(kernels: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -22,7 +26,7 @@ def round_kernels(kernels: NDArray[np.float32], scale: NDArray[np.float32]) -> N
     steps = kernels.astype(np.float64) / scale[:, None]
     rounded = np.round(steps)
     error = rounded - steps
-    surplus = np.round(error.sum(axis=1)).astype(int)
+    surplus = np.where(np.abs(error).max(axis=1) < _ON_GRID, 0, np.round(error.sum(axis=1))).astype(int)
     for row in np.flatnonzero(surplus):
         direction = np.sign(surplus[row])
         # the weights that were rounded furthest in the direction of the surplus; the largest stays, it sets the scale

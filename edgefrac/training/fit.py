@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -65,31 +65,48 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
 
     Returns the network with the averaged weights, in eval mode. Raises CheckpointError, OutputError.
     """
-    keep_memory()
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
-    sampler = EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, recipe.optimiser.batch_size)
-    loader = packed_batches(data, sampler, recipe.optimiser.batch_size)
+    loader = batches(recipe, data)
     task = FractureTask(recipe, steps=max(2, len(loader) * recipe.epochs))
-    keep = ModelCheckpoint(dirpath=folder, filename="state", save_top_k=1, enable_version_counter=False)
-    keep.FILE_EXTENSION = ".safetensors"
-    callbacks: list[Any] = [keep, EMAWeightAveraging(decay=recipe.optimiser.average_decay)]
-    if progress:
-        callbacks.append(RichProgressBar())
-    state = folder / "state.safetensors"
+    averaging = EMAWeightAveraging(decay=recipe.optimiser.average_decay)
+    run(task, loader, folder / "state.safetensors", recipe.epochs, [averaging], resume=resume, progress=progress)
+    return task.trained()
+
+
+def batches(recipe: Recipe, data: TrainingSet) -> DataLoader[dict[str, torch.Tensor]]:
+    """The recipe's batches of ``data``, drawn anew each epoch."""
+    sampler = EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, recipe.optimiser.batch_size)
+    return packed_batches(data, sampler, recipe.optimiser.batch_size)
+
+
+def run(
+    task: pl.LightningModule,
+    loader: DataLoader[dict[str, torch.Tensor]],
+    state: Path,
+    epochs: int,
+    callbacks: Sequence[Callback],
+    *,
+    resume: bool,
+    progress: bool,
+) -> None:
+    """Run ``task`` for ``epochs``, keeping the last whole epoch in ``state``; raises CheckpointError, OutputError."""
+    keep_memory()
+    keep = ModelCheckpoint(dirpath=state.parent, filename=state.stem, save_top_k=1, enable_version_counter=False)
+    keep.FILE_EXTENSION = state.suffix
+    shown = [RichProgressBar()] if progress else []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
         trainer = pl.Trainer(
             accelerator="auto",
             devices=1,
-            max_epochs=recipe.epochs,
-            callbacks=callbacks,
+            max_epochs=epochs,
+            callbacks=[keep, *callbacks, *shown],
             plugins=[SafetensorsIO()],
-            logger=CSVLogger(folder, name="", version=""),
+            logger=CSVLogger(state.parent, name="", version=""),
             log_every_n_steps=10,
             enable_progress_bar=progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
         trainer.fit(task, loader, ckpt_path=state if resume and state.exists() else None)
-    return task.trained()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class _Section(BaseModel):
@@ -52,7 +52,6 @@ class Stage(_Section):
     epochs: int = Field(ge=1)
     size: int = Field(ge=32, multiple_of=32)
     view: float = Field(default=1.0, gt=0, le=1)
-    int8: bool = Field(default=False, description="simulate int8 rounding in the forward pass")
 
 
 class Sampling(_Section):
@@ -89,9 +88,15 @@ class Optimiser(_Section):
     weight_decay: float = Field(default=0.02, ge=0)
     batch_size: int = Field(default=16, ge=2)
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="exponential moving average of the weights")
-    int8_learning_rate: float = Field(default=1e-5, gt=0, description="peak in the epochs that simulate int8")
-    int8_agreement: float = Field(default=1.0, ge=0, description="weight of the difference that int8 rounding makes")
     freeze_stages: int = Field(default=0, ge=0, description="leading backbone stages kept at their pretrained weights")
+
+
+class Int8(_Section):
+    """Fine-tuning against int8 rounding once training is over, see ``training.hardening``; 0 epochs for none."""
+
+    epochs: int = Field(default=0, ge=0)
+    noise: float = Field(default=6.0, gt=0, description="how much larger than int8 rounding the added noise is")
+    learning_rate: float = Field(default=5e-4, gt=0, description="peak, of each weight's relative change")
 
 
 class Recipe(_Section):
@@ -109,13 +114,7 @@ class Recipe(_Section):
     augmentation: Augmentation = Augmentation()
     evidence: Evidence = Evidence()
     optimiser: Optimiser = Optimiser()
-
-    @model_validator(mode="after")
-    def _int8_last(self) -> Recipe:
-        flags = [stage.int8 for stage in self.stages]
-        if flags != sorted(flags):
-            raise ValueError("stages with int8 come last, since batch normalisation is frozen in them")
-        return self
+    int8: Int8 = Int8()
 
     @property
     def input_size(self) -> int:

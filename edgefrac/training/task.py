@@ -15,9 +15,8 @@ from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.network import FRACTURE, FractureNet, channels_last, normalise
 from edgefrac.training.augmentation import augment
 from edgefrac.training.losses import EvidenceLoss
-from edgefrac.training.quantization_aware import QuantizationAware, disagreement
 from edgefrac.training.recipe import Recipe
-from edgefrac.training.schedule import cycles
+from edgefrac.training.schedule import one_cycle
 
 Batch = dict[str, torch.Tensor]
 
@@ -34,20 +33,15 @@ class FractureTask(pl.LightningModule):
             self.network.load_state_dict(_weights_to_start_from(recipe))
         channels_last(self.network)
         self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
-        self.int8 = QuantizationAware(self.network) if any(stage.int8 for stage in recipe.stages) else None
         self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
         for module in self.frozen:
             module.requires_grad_(False)
 
     def train(self, mode: bool = True) -> FractureTask:
-        """Frozen stages stay in eval mode: their batch normalisation keeps its statistics; in int8 all of it does."""
+        """Frozen stages stay in eval mode: their batch normalisation keeps its statistics."""
         super().train(mode)
         for module in self.frozen:
             module.eval()
-        if self.int8 is not None and self.int8.active:
-            for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
         return self
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -55,38 +49,24 @@ class FractureTask(pl.LightningModule):
         if not self.trainer.training:
             return batch
         stage = self.recipe.stage_at(self.current_epoch)
-        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
+        generator = step_generator(self.recipe, self.global_step)
         images, masks = augment(batch["image"], batch["mask"], stage, self.recipe.augmentation, generator)
         label = batch["label"]
         if stage.view < 1:
             label = label * ((masks.amax((1, 2, 3)) > 0.5) | (batch["known"] == 0))
         return {**batch, "image": images, "mask": masks, "label": label}
 
-    def on_train_epoch_start(self) -> None:
-        if self.int8 is not None:
-            self.int8.active = self.recipe.stage_at(self.current_epoch).int8
-            self.train()
-
     def trained(self) -> FractureNet:
-        """The network as it leaves training: plain weights, on the CPU, in eval mode."""
-        if self.int8 is not None:
-            self.int8.remove()
+        """The network as it leaves training: on the CPU, in eval mode."""
         network: FractureNet = self.network.cpu().eval()
         return network
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
-        image = normalise(batch["image"]).to(memory_format=torch.channels_last)
-        logits, evidence = self.network(image)
+        logits, evidence = self.network(normalise(batch["image"]).to(memory_format=torch.channels_last))
         classification = functional.binary_cross_entropy_with_logits(logits[:, 0], batch["label"])
         localisation = self.evidence_loss(evidence, batch["mask"], batch["known"])
         loss: torch.Tensor = classification + self.recipe.evidence.weight * localisation
-        parts = {"class": classification, "map": localisation}
-        if self.int8 is not None and self.int8.active:
-            with self.int8.paused(), torch.no_grad():
-                plain, _ = self.network(image)
-            parts["int8"] = disagreement(logits, plain)
-            loss = loss + self.recipe.optimiser.int8_agreement * parts["int8"]
-        self.log_dict({"loss": loss, **parts}, prog_bar=True)
+        self.log_dict({"loss": loss, "class": classification, "map": localisation}, prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -97,11 +77,13 @@ class FractureTask(pl.LightningModule):
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=settings.learning_rate,
         )
-        epochs = sum(stage.epochs for stage in self.recipe.stages if not stage.int8)
-        in_float = self.steps * epochs // self.recipe.epochs
-        share = cycles(in_float, self.steps - in_float, settings.int8_learning_rate / settings.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / self.steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def step_generator(recipe: Recipe, step: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Randomness of one step, the same however often training was interrupted."""
+    return torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
 
 
 def _weights_to_start_from(recipe: Recipe) -> dict[str, torch.Tensor]:

@@ -46,6 +46,15 @@ def test_the_text_has_figures_with_intervals(
     assert "auroc        1.000 [0." in out
 
 
+def test_a_single_fracture_gives_no_interval(
+    folder: Path, tiny_tflite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for image in sorted((folder / "fracture").iterdir())[1:]:
+        image.unlink()
+    assert main(["evaluate", "--model", str(tiny_tflite), "--data", str(folder)]) == 0
+    assert "auroc        1.000 (too few for an interval)" in capsys.readouterr().out
+
+
 def test_an_unreadable_radiograph_is_status_2_and_the_rest_counts(
     folder: Path, tiny_tflite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

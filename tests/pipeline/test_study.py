@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from edgefrac.datasets import find_duplicates, load_folds, make_folds, open_dataset
 from edgefrac.errors import DatasetError, UsageError
-from edgefrac.models.checkpoint import read_info
+from edgefrac.models.checkpoint import load_checkpoint, read_info
 from edgefrac.pipeline.study import StudyRequest, run_study
 from edgefrac.progress import silent
-from edgefrac.training.recipe import Data, Recipe, Sampling, Stage
+from edgefrac.training.recipe import Data, Int8, Recipe, Sampling, Stage
 
 PHANTOMS = "phantom:n=48,seed=5"
 RECIPE = Recipe(
@@ -48,6 +49,34 @@ def test_the_fold_of_a_stored_split_is_held_out(stored: Path, tmp_path: Path) ->
     seen = info.training_data.seen_hashes()
     assert seen == {digest[:12] for name, digest in folds.sha256.items() if folds.fold_of.get(name, 2) != 2}
     assert info.ranges and info.metrics["n"] == len(validation["ids"])
+
+
+def test_a_split_is_found_beside_its_recipe(stored: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"data": Data(split=stored.name)})
+    request = StudyRequest(recipe, PHANTOMS, tmp_path, recipe_folder=stored.parent)
+    result = run_study(request, note=lambda _: None, track=silent, progress=False)
+    assert read_info(Path(result["release"])).recipe["data"]["split"] == stored.name
+    with pytest.raises(DatasetError, match=r"split\.json: cannot be read"):
+        run_study(StudyRequest(recipe, PHANTOMS, tmp_path / "other"), note=lambda _: None, track=silent, progress=False)
+
+
+def test_a_release_prepared_for_int8_is_defined_by_int8_weights(stored: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"data": Data(split=str(stored)), "int8": Int8(epochs=1)})
+    request = StudyRequest(recipe, PHANTOMS, tmp_path)
+    result = run_study(request, note=lambda _: None, track=silent, progress=False)
+    before, frozen = load_checkpoint(Path(result["checkpoints"][0]))
+    network, info = load_checkpoint(Path(result["release"]))
+    assert info.recipe["int8"]["epochs"] == 1 and info.ranges
+    for module, trained in zip(network.modules(), before.modules(), strict=True):
+        if isinstance(module, torch.nn.Conv2d):
+            flat = module.weight.flatten(1)
+            steps = flat / flat.abs().amax(1, keepdim=True) * 127
+            assert (steps - steps.round()).abs().max() < 0.07, "float16 moves a weight by a sixteenth of a step"
+            assert not torch.equal(module.weight, trained.weight)
+    # the operating point belongs to the weights that are shipped
+    assert info.tasks[0].temperature != frozen.tasks[0].temperature
+    held = [v for v in (tmp_path / "small" / "fold0").iterdir() if v.name == "int8"]
+    assert held and (held[0] / "state.safetensors").exists()
 
 
 def test_a_split_for_other_data_is_refused(stored: Path, tmp_path: Path) -> None:

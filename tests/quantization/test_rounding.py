@@ -74,3 +74,12 @@ def test_rows_have_nothing_to_do_with_each_other() -> None:
 
 def test_a_kernel_of_zeros() -> None:
     assert not round_kernels(np.zeros((2, 9), np.float32), np.full(2, 1e-8, np.float32)).any()
+
+
+def test_weights_that_float16_moved_off_their_grid_go_back_to_it() -> None:
+    """1,280 errors of a twentieth of a step add up to many, and yet each weight knows where it belongs."""
+    whole = np.arange(1280, dtype=np.float32) % 127 + 1
+    stored = (whole * np.float32(0.0123)).astype(np.float16).astype(np.float32)
+    scale = np.abs(stored).max(keepdims=True) / np.float32(LARGEST)
+    assert abs((stored / scale - whole).sum()) > 1
+    np.testing.assert_array_equal(np.round(round_kernels(stored[None], scale)[0] / scale), whole)

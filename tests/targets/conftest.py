@@ -12,7 +12,7 @@ from edgefrac.contract import Contract, Precision
 from edgefrac.digest import file_sha256
 from edgefrac.models.checkpoint import load_checkpoint, save_checkpoint
 from edgefrac.models.exportable import Exportable, Identity, from_checkpoint, identify
-from edgefrac.models.folding import fold_and_halve
+from edgefrac.models.folding import fold, halve
 from edgefrac.progress import silent
 from edgefrac.quantization.plan import Plan
 from edgefrac.targets import tflite
@@ -50,7 +50,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The architecture 'tiny' in float32, float16 and int8, calibrated on phantoms that no test looks at."""
     folder = tmp_path_factory.mktemp("exported")
     checkpoint = folder / "talkative.safetensors"
-    save_checkpoint(checkpoint, fold_and_halve(talkative()), info(), half=True)
+    save_checkpoint(checkpoint, halve(fold(talkative())), info(), half=True)
     network, header = load_checkpoint(checkpoint)
     exportable = from_checkpoint(network, header)
     float_model = tflite.convert_float(exportable)

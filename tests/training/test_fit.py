@@ -28,7 +28,7 @@ RECIPE = Recipe(
     name="small",
     architecture="tiny",
     pretrained=False,
-    stages=(Stage(epochs=2, size=64, view=0.5), Stage(epochs=1, size=64, int8=True)),
+    stages=(Stage(epochs=2, size=64, view=0.5), Stage(epochs=1, size=64)),
     sampling=Sampling(negatives_per_positive=1, phantom_share=0),
     optimiser=Optimiser(batch_size=8, learning_rate=3e-3, average_decay=0.8),
 )
@@ -62,7 +62,7 @@ def assert_same(first: FractureNet, second: FractureNet) -> None:
         assert torch.equal(a[name], b[name]), name
 
 
-@pytest.mark.parametrize("reads", [COUNT + 9, 2 * COUNT + 9], ids=["in the second epoch", "in the first int8 epoch"])
+@pytest.mark.parametrize("reads", [COUNT + 9, 2 * COUNT + 9], ids=["in the second epoch", "in the last epoch"])
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(data: TrainingSet, tmp_path: Path, reads: int) -> None:
     straight = fit(RECIPE, data, tmp_path / "straight", resume=False, progress=False)
     cut = replace(data, pack=replace(data.pack, images=PowerCut(data.pack.images, reads)))
@@ -177,16 +177,6 @@ def test_whole_images_keep_their_label() -> None:
         "known": torch.ones(2),
     }
     assert whole.on_after_batch_transfer(batch, 0)["label"].tolist() == [1.0, 0.0]
-
-
-def test_a_stage_without_int8_leaves_rounding_off() -> None:
-    made = task()
-    assert made.int8 is not None
-    for epoch, active in ((0, False), (1, False), (2, True)):
-        made._trainer.current_epoch = epoch
-        made.on_train_epoch_start()
-        assert made.int8.active is active
-    assert task(stages=(Stage(epochs=1, size=64),)).int8 is None
 
 
 def test_frozen_stages_do_not_move() -> None:

@@ -16,7 +16,7 @@ name: small
 architecture: tiny
 stages:
   - {epochs: 2, size: 64, view: 0.5}
-  - {epochs: 3, size: 96, int8: true}
+  - {epochs: 3, size: 96}
 optimiser:
   batch_size: 8
 """
@@ -49,7 +49,7 @@ def test_stages_follow_each_other(path: Path) -> None:
     recipe = read_recipe(path, Recipe)
     assert (recipe.epochs, recipe.input_size, recipe.optimiser.batch_size) == (5, 96, 8)
     assert [recipe.stage_at(epoch).size for epoch in range(5)] == [64, 64, 96, 96, 96]
-    assert [recipe.stage_at(epoch).int8 for epoch in (1, 2)] == [False, True]
+    assert recipe.int8.epochs == 0
 
 
 def test_overrides_are_read_as_yaml_and_as_numbers(path: Path) -> None:
@@ -98,6 +98,8 @@ def test_an_unknown_key_suggests_the_nearest(path: Path, override: str, key: str
         ("optimiser.learning_rate=fast", "optimiser.learning_rate"),
         ("optimiser.batch_size=1", "optimiser.batch_size"),
         ("optimiser.average_decay=1", "optimiser.average_decay"),
+        ("int8.epochs=-1", "int8.epochs"),
+        ("int8.noise=0", "int8.noise"),
         ("sampling.phantom_share=1", "sampling.phantom_share"),
         ("minimum_sensitivity=90", "minimum_sensitivity"),
         ("data.folds=1", "data.folds"),

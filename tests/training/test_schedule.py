@@ -1,11 +1,11 @@
-"""Learning rate: the shape of torch's own one-cycle, and a second, lower cycle for int8."""
+"""Learning rate: the shape of torch's own one-cycle."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from edgefrac.training.schedule import cycles, one_cycle
+from edgefrac.training.schedule import one_cycle
 
 
 def test_one_cycle_is_that_of_torch() -> None:
@@ -19,16 +19,5 @@ def test_one_cycle_is_that_of_torch() -> None:
         theirs.step()
 
 
-def test_int8_gets_a_cycle_of_its_own() -> None:
-    share = cycles(100, 50, 0.2)
-    float_part, int8_part = [share(step) for step in range(100)], [share(step) for step in range(100, 150)]
-    assert max(float_part) == pytest.approx(1.0) and float_part[-1] < 0.01
-    assert max(int8_part) == pytest.approx(0.2) and int8_part[0] < 0.01 and int8_part[-1] < 0.01
-    assert share(200) < 1e-4
-
-
-@pytest.mark.parametrize(("float_steps", "int8_steps"), [(10, 0), (0, 10)])
-def test_one_part_alone(float_steps: int, int8_steps: int) -> None:
-    share = cycles(float_steps, int8_steps, 0.5)
-    peak = max(share(step) for step in range(10))
-    assert peak == pytest.approx(1.0 if float_steps else 0.5, rel=0.05)
+def test_it_stays_low_after_the_end() -> None:
+    assert one_cycle(1.0) == one_cycle(1.3) < 1e-4
