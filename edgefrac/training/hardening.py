@@ -156,9 +156,11 @@ class RoundingNoise:
     def _disturb(self, module: nn.Module, inputs: object, output: torch.Tensor) -> torch.Tensor:
         low, high = output.detach().aminmax()
         step = (high - low) / _LEVELS
-        noise = torch.empty_like(output).uniform_(-0.5, 0.5, generator=self.generator)
+        # drawn for one image and given a random sign in each: uncorrelated, for a fraction of the time
+        noise = torch.empty_like(output[:1]).uniform_(-0.5, 0.5, generator=self.generator)
+        sign = torch.empty_like(output[:, :1, :1, :1]).uniform_(-1, 1, generator=self.generator).sign()
         inside = (output > low) & (output < high)
-        disturbed: torch.Tensor = output + noise * inside * (step * self.amplitude)
+        disturbed: torch.Tensor = output + inside * (sign * step * self.amplitude) * noise
         return disturbed
 
     def remove(self) -> None:
