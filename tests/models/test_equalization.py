@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -43,14 +45,15 @@ def outputs(network: FractureNet, images: np.ndarray) -> torch.Tensor:
 
 
 def pedestal(padding: int = 0) -> FractureNet:
-    """A first channel between 4 and 5, read by a depthwise kernel of large weights that add up to zero."""
+    """A first channel between 4 and 5, read by a depthwise kernel of large weights that add up to little."""
     network = talkative()
     stem, reader = nn.Conv2d(1, 2, 1, bias=False), nn.Conv2d(2, 2, 3, padding=padding, groups=2, bias=False)
     stem.weight.data = torch.tensor([0.3, 4.0]).view(2, 1, 1, 1)
     reader.weight.data = torch.ones(2, 1, 3, 3)
-    reader.weight.data[0] = torch.tensor([[0.0, 20.0, 0.0], [-40.0, 0.0, 0.0], [0.0, 20.0, 0.0]])
+    reader.weight.data[0] = torch.tensor([[0.0, 20.0, 0.0], [-40.0, 0.5, 0.0], [0.0, 20.0, 0.0]])
     norms = [nn.BatchNorm2d(2), nn.BatchNorm2d(2)]
     norms[0].bias.data = torch.tensor([4.5, 1.0])
+    norms[1].bias.data = torch.tensor([0.75, -4.0])  # the middle of what the second ReLU6 lets through
     network.features = nn.Sequential(stem, norms[0], nn.ReLU6(), reader, norms[1], nn.ReLU6())
     network.head.conv = nn.Conv2d(2, 1, 1, bias=False)
     network.head.conv.weight.data.fill_(1.0)
@@ -84,6 +87,23 @@ def test_channels_fill_the_range_of_their_tensor(images: np.ndarray) -> None:
     assert before < 0.5 and reach().median() > 1.5 * before
 
 
+def test_what_is_added_stays_in_the_range_too(images: np.ndarray) -> None:
+    network = lite(spread=1.0)
+    blocks = network.features.net.blocks[4]
+
+    def reach(module: nn.Module) -> torch.Tensor:
+        seen: list[torch.Tensor] = []
+        handle = module.register_forward_hook(lambda _m, _i, o: seen.append(o))
+        outputs(network, images)
+        handle.remove()
+        return seen[0].abs().max()
+
+    before = max(reach(block.bn3) for block in blocks[1:])
+    equalize(network, images)
+    sums = max(reach(block) for block in blocks)
+    assert max(reach(block.bn3) for block in blocks[1:]) <= 1.01 * max(before, sums)
+
+
 def test_shifting_changes_no_output_where_nothing_is_padded(images: np.ndarray) -> None:
     network = pedestal()
     before = outputs(network, images)
@@ -100,9 +120,10 @@ def test_shifting_moves_borders_only(images: np.ndarray) -> None:
     torch.testing.assert_close(after[:, :, 1:-1, 1:-1], before[:, :, 1:-1, 1:-1], rtol=1e-4, atol=1e-3)
 
 
-def test_a_saturated_channel_is_cut_at_the_same_place(images: np.ndarray) -> None:
+@pytest.mark.parametrize("bias", [5.9, 7.0], ids=["cut at 6 in part", "always cut"])
+def test_a_saturated_channel_is_cut_at_the_same_place(images: np.ndarray, bias: float) -> None:
     network = pedestal()
-    network.features[1].bias.data[0] = 5.9  # from 5.6 to 6.2, cut at 6
+    network.features[1].bias.data[0] = bias  # 0.3 around it
     before = outputs(network, images)
     equalize(network, images)
     torch.testing.assert_close(outputs(network, images), before, rtol=1e-4, atol=2e-3)
@@ -148,6 +169,55 @@ def test_other_readers_forbid_it(images: np.ndarray) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert equalize(network, images) == 0
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_two_depthwise_readers_forbid_it(images: np.ndarray) -> None:
+    class Split(nn.Module):
+        def __init__(self, inner: nn.Sequential) -> None:
+            super().__init__()
+            self.start, self.first = inner[:3], inner[3:]
+            self.second = copy.deepcopy(inner[3:])
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            start = self.start(image)
+            both: torch.Tensor = self.first(start) + self.second(start)
+            return both
+
+    network = pedestal()
+    network.features = Split(network.features)
+    before = outputs(network, images)
+    assert equalize(network, images) == 0
+    assert torch.equal(outputs(network, images), before)
+
+
+class _Linear(nn.Module):
+    """Two linear 1×1 convolutions, each read by a third; their sum is read too, or goes through a sigmoid as well."""
+
+    def __init__(self, also_read: bool) -> None:
+        super().__init__()
+        self.also_read = also_read
+        make = [nn.Sequential(nn.Conv2d(1 if n < 2 else 2, 2, 1, bias=False), nn.BatchNorm2d(2)) for n in range(4)]
+        self.a, self.b, self.c, self.d = make
+        for number, part in enumerate(make):
+            torch.nn.init.normal_(part[0].weight, generator=torch.Generator().manual_seed(number))
+            part[1].bias.data = torch.tensor([3.0, -0.5])
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        a = self.a(image)
+        if self.also_read:
+            return torch.relu(self.c(a)) * torch.sigmoid(a)
+        b = self.b(image)
+        return torch.relu(self.c(a)) + torch.relu(self.d(a + b)) + torch.relu(self.d(b))
+
+
+@pytest.mark.parametrize("also_read", [True, False], ids=["read by a sigmoid", "two that others are added to"])
+def test_linear_outputs_that_must_stay_as_they_are(images: np.ndarray, also_read: bool) -> None:
+    network = pedestal()
+    network.features = _Linear(also_read)
+    fold(network.eval())
+    before = outputs(network, images)
+    equalize(network, images)
+    torch.testing.assert_close(outputs(network, images), before, rtol=1e-4, atol=1e-3)
 
 
 def test_a_network_that_cannot_be_traced_is_left_alone(images: np.ndarray) -> None:
