@@ -39,16 +39,17 @@ def equalize(network: FractureNet, images: NDArray[np.uint8]) -> int:
     graph = trace(nn.Sequential(network.features, network.head.conv))
     if graph is None:
         return 0
-    clipped = [unit for unit in graph.units if unit.clipped and graph.depthwise_reader(unit) is not None]
-    for unit, (low, high) in zip(clipped, _before_clipping(graph, clipped, images), strict=True):
-        reader = graph.depthwise_reader(unit)
-        assert reader is not None
+    pairs = [(u, reader) for u in graph.units if u.clipped and (reader := graph.depthwise_reader(u)) is not None]
+    limits = _observe(graph, {unit.node for unit, _ in pairs}, images)
+    # all sums first: a reader's bias takes up a shift, and it may be a unit of another pair
+    sums = [tuple(limit + unit.bias.data for limit in limits[unit.node]) for unit, _ in pairs]
+    for (unit, reader), (low, high) in zip(pairs, sums, strict=True):
         _equalize_clipped(unit, reader, low, high)
     # the shifts above move what follows, so the chains are observed afterwards
     limits = _observe(graph, {node for chain in graph.chains for node in chain.members}, images)
     for chain in graph.chains:
         _equalize_chain(chain, limits)
-    return len(clipped) + len(graph.chains)
+    return len(pairs) + len(graph.chains)
 
 
 def _equalize_clipped(unit: Unit, reader: Unit, low: torch.Tensor, high: torch.Tensor) -> None:
@@ -85,13 +86,6 @@ def _equalize_chain(chain: Chain, limits: Limits) -> None:
 
 def _per_output(values: torch.Tensor) -> torch.Tensor:
     return values.view(-1, 1, 1, 1)
-
-
-def _before_clipping(
-    graph: ChannelGraph, units: list[Unit], images: NDArray[np.uint8]
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    limits = _observe(graph, {unit.node for unit in units}, images)
-    return [(limits[u.node][0] + u.bias.data, limits[u.node][1] + u.bias.data) for u in units]
 
 
 def _observe(graph: ChannelGraph, wanted: set[fx.Node], images: NDArray[np.uint8]) -> Limits:

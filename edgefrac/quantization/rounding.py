@@ -18,6 +18,12 @@ LARGEST = 127
 _ON_GRID = 0.125  # of a step; float16 moves a weight by a sixteenth at most, and the largest, which sets the scale, too
 
 
+def absmax_scale(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The step of each row's int8 grid, [N] for kernels [N, M]: its largest weight becomes 127."""
+    scale: NDArray[np.float32] = np.maximum(np.abs(kernels).max(axis=1), 1e-8).astype(np.float32) / np.float32(LARGEST)
+    return scale
+
+
 def round_kernels(kernels: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
     """Round kernels [N, M] on the grid of ``scale`` [N] (absmax / 127), the sum of each row kept within half a step.
 

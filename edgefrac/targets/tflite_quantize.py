@@ -19,7 +19,7 @@ from edgefrac.errors import ConversionError
 from edgefrac.progress import Track
 from edgefrac.quantization.plan import Plan
 from edgefrac.quantization.ranges import Range, RangeObserver
-from edgefrac.quantization.rounding import LARGEST, round_kernels
+from edgefrac.quantization.rounding import absmax_scale, round_kernels
 from edgefrac.targets.tflite_graph import Model, operator_name, pack_graph, read_graph
 
 INTEGER_OPERATORS = (
@@ -199,8 +199,7 @@ def _round_weights(model: Model) -> None:
         # per channel: the first axis of CONV_2D [O, kh, kw, I], the last of DEPTHWISE_CONV_2D [1, kh, kw, O]
         by_channel = weights if name == "CONV_2D" else np.moveaxis(weights, -1, 0)
         flat = by_channel.reshape(len(by_channel), -1)
-        scale = np.maximum(np.abs(flat).max(axis=1), 1e-8).astype(np.float32) / LARGEST
-        rounded = round_kernels(flat, scale).reshape(by_channel.shape)
+        rounded = round_kernels(flat, absmax_scale(flat)).reshape(by_channel.shape)
         rounded = rounded if name == "CONV_2D" else np.moveaxis(rounded, 0, -1)
         buffer.data = np.frombuffer(np.ascontiguousarray(rounded).tobytes(), np.uint8)
 

@@ -11,7 +11,6 @@ learning rate for all would leave the large ones, which carry the noise, where t
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from edgefrac.models.network import FractureNet, channels_last, normalise
-from edgefrac.quantization.rounding import LARGEST, round_kernels
+from edgefrac.quantization.rounding import absmax_scale, round_kernels
 from edgefrac.training.augmentation import augment
 from edgefrac.training.fit import TrainingSet, batches, run
 from edgefrac.training.recipe import Recipe
@@ -60,8 +59,7 @@ def put_on_grid(network: FractureNet) -> FractureNet:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             flat = module.weight.detach().flatten(1).numpy()
-            scale = abs(flat).max(axis=1).clip(min=1e-8) / LARGEST
-            module.weight.data = torch.from_numpy(round_kernels(flat, scale)).view_as(module.weight)
+            module.weight.data = torch.from_numpy(round_kernels(flat, absmax_scale(flat))).view_as(module.weight)
     channels_last(network)
     return network
 
@@ -74,7 +72,7 @@ class HardeningTask(pl.LightningModule):
         self.recipe = recipe
         self.steps = steps
         self.network = network
-        self.teacher = copy.deepcopy(teacher).requires_grad_(False)
+        self.teacher = teacher.requires_grad_(False)
         self.network.requires_grad_(False)
         self.changes = nn.ModuleList()
         self.biases: list[torch.Tensor] = []

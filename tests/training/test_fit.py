@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import save_checkpoint
 from edgefrac.models.network import FractureNet
-from edgefrac.progress import silent
-from edgefrac.training.cache import Pack, pack
+from edgefrac.training.cache import Pack
 from edgefrac.training.fit import TrainingSet, fit
 from edgefrac.training.recipe import Augmentation, Optimiser, Recipe, Sampling, Stage
 from edgefrac.training.resume import SafetensorsIO
 from edgefrac.training.task import FractureTask
 from tests.models.networks import REGION, info, talkative
+from tests.training.material import packed_phantoms
 
 COUNT, PACKED = 24, 80
 RECIPE = Recipe(
@@ -36,10 +35,7 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
-    dataset = phantom_dataset(COUNT, 5, longer_side=96)
-    packed = pack(dataset, PACKED, tmp_path_factory.mktemp("pack"), silent)
-    labels = np.array([s.label for s in dataset.samples])
-    return TrainingSet(packed, np.arange(COUNT), labels, np.zeros(COUNT, bool), np.ones(COUNT, bool))
+    return packed_phantoms(COUNT, PACKED, tmp_path_factory.mktemp("pack"))
 
 
 class PowerCut:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.models.folding import fold
 from edgefrac.models.network import FractureNet, normalise
-from edgefrac.progress import silent
 from edgefrac.quantization.rounding import LARGEST
-from edgefrac.training.cache import pack
 from edgefrac.training.fit import TrainingSet, fit
 from edgefrac.training.hardening import HardeningTask, RoundingNoise, harden, put_on_grid
 from edgefrac.training.recipe import Int8, Optimiser, Recipe, Sampling, Stage
 from tests.models.networks import phantoms, talkative
+from tests.training.material import packed_phantoms
 
 COUNT, PACKED = 48, 80
 RECIPE = Recipe(
@@ -35,10 +32,7 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
-    dataset = phantom_dataset(COUNT, 5, longer_side=96)
-    packed = pack(dataset, PACKED, tmp_path_factory.mktemp("pack"), silent)
-    labels = np.array([s.label for s in dataset.samples])
-    return TrainingSet(packed, np.arange(COUNT), labels, np.zeros(COUNT, bool), np.ones(COUNT, bool))
+    return packed_phantoms(COUNT, PACKED, tmp_path_factory.mktemp("pack"))
 
 
 @pytest.fixture
