@@ -57,8 +57,8 @@ def load_duplicates(path: Path) -> Duplicates:
 def find_duplicates(dataset: Dataset, *, workers: int = 1, track: Track = silent) -> Duplicates:
     """Decode every radiograph once and compare all with all.
 
-    O(n²): 3,150 images take two minutes of one core. With more than one of ``workers``, images are decoded in that many
-    processes. See ``duplicates_among`` for the rules.
+    O(n²): 3,150 images take a minute and a half of one core. With more than one of ``workers``, images are decoded in
+    that many processes. See ``duplicates_among`` for the rules.
     """
     return duplicates_among(dataset, survey(dataset, workers=workers, track=track), workers=workers, track=track)
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from edgefrac.datasets import Dataset, Duplicates, Sample, find_duplicates, load_duplicates, open_dataset
+from edgefrac.datasets.copies.registration import in_disc, overlap_correlation
 from edgefrac.errors import DatasetError, ImageError
 from edgefrac.imaging.radiograph import Radiograph
 from tests.datasets.planted import CHANGES
@@ -103,3 +104,21 @@ def test_real_copies(real_copies: Duplicates) -> None:
     assert {("IMG0002846.jpg", "IMG0004209.jpg"), ("IMG0002834.jpg", "IMG0004187.jpg")} <= set(real_copies.pairs)
     assert {"IMG0002886.jpg", "IMG0004243.jpg"} <= set(real_copies.excluded)
     assert all(int(a[3:10]) < 3000 < int(b[3:10]) for a, b in real_copies.pairs), "different patients taken for copies"
+
+
+def test_rotated_real_copies(fracatlas: Path) -> None:
+    """Plates whose edges and black corners, once rotated, weigh more than the faint limb on them."""
+    names = {"IMG0000627.jpg", "IMG0000644.jpg", "IMG0000720.jpg", "IMG0001349.jpg", "IMG0001775.jpg", "IMG0003675.jpg"}
+    plates = [s.read().pixels for s in open_dataset(fracatlas).samples if s.id in names]
+    turned = [np.asarray(Image.fromarray(p).rotate(9, Image.Resampling.BICUBIC, expand=True)) for p in plates]
+    assert find_duplicates(dataset(*plates, *turned)).pairs == tuple((str(i), str(i + 6)) for i in range(6))
+
+
+def test_only_the_disc_is_compared() -> None:
+    rng = np.random.default_rng(0)
+    fixed = rng.normal(size=(1, 32, 32)).astype(np.float32)
+    moving = np.where(in_disc(32, 0.8).reshape(32, 32), fixed, rng.normal(size=fixed.shape)).astype(np.float32)
+    unmoved = np.eye(2, 3, dtype=np.float32)[None]
+    likeness, cover = overlap_correlation(fixed, moving, unmoved, 0.8)
+    assert likeness == pytest.approx(1, abs=1e-5) and cover == 1
+    assert overlap_correlation(fixed, moving, unmoved)[0] < 0.9

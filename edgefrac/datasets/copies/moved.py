@@ -1,9 +1,9 @@
 """Copies that were cropped by a few percent or rotated by a few degrees, perhaps mirrored or turned as well.
 
-Each image is compared, at 24×24 pixels within a disc, with every other image in 104 poses (8 symmetries of the square,
-7 angles, canvas kept or grown as editors do it). The ``_NEAREST`` others are registered to it by an affine warp, coarse
-to fine, and are copies if what they show then correlates by ``COPY`` or more. Two exposures of one patient look alike,
-but not in the fine detail that registration brings to cover.
+Each image is compared, at 24×24 pixels within a disc about its centre, with every other image in 104 poses (8
+symmetries of the square, 7 angles, canvas kept or grown as editors do it). The ``_NEAREST`` others are registered to it
+by an affine warp, coarse to fine, and are copies if what they show then correlates by ``COPY`` or more. Two exposures
+of one patient look alike, but not in the fine detail that registration brings to cover.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from edgefrac.datasets.copies.registration import in_disc, overlap_correlation, 
 from edgefrac.datasets.copies.thumbnail import Array, compressed_contrast, halved, signatures
 from edgefrac.progress import Track
 
-COPY = 0.80  # planted copies of real radiographs reach 0.80 and more; hands of other people reach 0.72
+COPY = 0.80  # planted copies of real radiographs reach 0.80 and more; limbs of other people reach 0.78
 _ANGLES = (-9, -6, -3, 0, 3, 6, 9)  # degrees; registration closes the gaps and a little beyond the ends
 _NEAREST = 8
 _AT_ONCE = 3  # nearest taken in each pose
 _ROWS = 512
 _PAIRS = 256  # pairs registered at once
 _LEVELS = ((24, 12, 0.68), (48, 8, 0.68), (96, 6, COPY))  # side, steps, least correlation to go on
-_COVER = 0.6  # share of the disc that both must show
+_CORE = 0.8  # radius of the disc that is compared: a rotated canvas's edges stay outside it, registration knows them
+_COVER = 0.6  # share of that disc that both must show
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _candidates(contrast: Array, ratios: Array, pool: ThreadPoolExecutor, track:
 def _disc_signatures(contrast: Array) -> Array:
     """Unit signatures [n, side²] of what lies in the disc, so that the corners of a rotated canvas do not count."""
     side = contrast.shape[1]
-    flat = signatures(contrast) * np.where(in_disc(side), 1, 0).astype(np.float32)
+    flat = signatures(contrast) * np.where(in_disc(side, _CORE), 1, 0).astype(np.float32)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.asarray(flat / np.maximum(length, 1e-6), dtype=np.float32)
 
@@ -138,7 +139,7 @@ def _registered(chunk: Sequence[_Candidate], levels: Sequence[Array], ratios: Ar
     for contrast, (_, steps, least) in zip(levels, _LEVELS, strict=True):
         a, b = contrast[fixed], contrast[moving]
         warps = register(a, b, warps, steps)
-        likeness, cover = overlap_correlation(a, b, warps)
+        likeness, cover = overlap_correlation(a, b, warps, _CORE)
         keep = (likeness >= least) & (cover >= _COVER)
         fixed, moving, warps = fixed[keep], moving[keep], warps[keep]
         if not len(fixed):

@@ -23,21 +23,23 @@ def grid(side: int) -> Array:
     return np.stack([x.ravel(), y.ravel(), np.ones(side * side, np.float32)], axis=1)
 
 
-def in_disc(side: int) -> NDArray[np.bool_]:
-    """Which pixels [side²] lie in the disc that touches the edges: a rotated copy has other corners."""
+def in_disc(side: int, radius: float = 1) -> NDArray[np.bool_]:
+    """Which pixels [side²] lie in a disc about the centre, by default the one that touches the edges.
+
+    A rotated copy has other corners; where its canvas was kept or grew, its edges too run further in.
+    """
     points = grid(side)
-    return np.asarray(np.hypot(points[:, 0], points[:, 1]) <= 1)
+    return np.asarray(np.hypot(points[:, 0], points[:, 1]) <= radius)
 
 
 def resample(images: Array, warps: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Bilinear samples of ``images`` [n, side, side] under ``warps`` [n, 2, 3], and which of them count.
+    """Bilinear samples of ``images`` [n, side, side] under ``warps`` [n, 2, 3], and which of them lie inside.
 
-    Both are [n, side²]. A sample counts if it lies inside the image and inside the disc of the fixed one; outside the
-    image the nearest edge pixel stands.
+    Both are [n, side²]. Outside the image the nearest edge pixel stands.
     """
     n, side = len(images), images.shape[1]
     place = np.moveaxis(grid(side) @ np.swapaxes(warps, -1, -2), -1, 0)  # [2, (n,) side²]
-    inside = (np.abs(place) <= 1).all(axis=0) & in_disc(side)
+    inside = (np.abs(place) <= 1).all(axis=0)
     x, y = np.clip((place + 1) * (side / 2) - 0.5, 0, side - 1).astype(np.float32)
     left, top = np.minimum(x.astype(np.int32), side - 2), np.minimum(y.astype(np.int32), side - 2)
     right_share, bottom_share = x - left, y - top
@@ -68,18 +70,18 @@ def register(fixed: Array, moving: Array, warps: Array, steps: int) -> Array:
     return warps
 
 
-def overlap_correlation(fixed: Array, moving: Array, warps: Array) -> tuple[Array, Array]:
-    """Pearson correlation [n] over the overlap, and the share [n] of the fixed image's disc that it covers."""
+def overlap_correlation(fixed: Array, moving: Array, warps: Array, radius: float = 1) -> tuple[Array, Array]:
+    """Pearson correlation [n] over the overlap in the fixed image's disc, and the share [n] of the disc it covers."""
     seen, inside = resample(moving, warps)
-    weight = inside.astype(np.float32)
-    disc = max(1, int(in_disc(fixed.shape[1]).sum()))
+    disc = in_disc(fixed.shape[1], radius)
+    weight = (inside & disc).astype(np.float32)
     count = np.maximum(weight.sum(axis=1, keepdims=True), 1)
     a = fixed.reshape(len(fixed), -1)
     a = (a - (a * weight).sum(axis=1, keepdims=True) / count) * weight
     b = (seen - (seen * weight).sum(axis=1, keepdims=True) / count) * weight
     scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     correlation = np.where(scale > 0, (a * b).sum(axis=1) / np.maximum(scale, 1e-12), 0)
-    return correlation.astype(np.float32), weight.sum(axis=1) / disc
+    return correlation.astype(np.float32), weight.sum(axis=1) / max(1, int(disc.sum()))
 
 
 def _after_inverse(warps: Array, change: Array) -> Array:
