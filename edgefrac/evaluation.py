@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.contract import remembered
+from edgefrac.contract import Task, remembered
+from edgefrac.datasets.questions import Question
 from edgefrac.datasets.sample import Box, Dataset, Sample
 from edgefrac.datasets.splits import Folds, check_disjoint
 from edgefrac.digest import file_sha256
@@ -21,6 +22,7 @@ from edgefrac.progress import Track, silent
 from edgefrac.runtimes.session import Session
 from edgefrac.verification.figures import Figures, figures
 from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
+from edgefrac.verification.multilabel import macro_auroc, macro_f1
 from edgefrac.verification.statistics import Estimate, clustered_proportion
 
 
@@ -146,6 +148,8 @@ def evaluate(
         "data_sha256": collection.data_sha256,
         "model_sha256": file_sha256(session.path),
     }
+    if further := [other for other in contract.tasks if other != task]:
+        report["tasks"] = {other.name: task_document(other, collection.cases, answers) for other in further}
     if answers.evidence is not None and any(case.boxes for case in collection.cases):
         report["pointing_game"] = _pointing_game(collection.cases, answers.evidence[:, :, :, task.first_channel])
     return report
@@ -176,6 +180,23 @@ def figures_document(part: Figures) -> dict[str, Any]:
         **_entry("auroc", part.auroc),
         **_entry("sensitivity", part.sensitivity),
         **_entry("specificity", part.specificity),
+    }
+
+
+def task_document(task: Task, cases: Sequence[Case], answers: Answers) -> dict[str, Any]:
+    """Figures of a task with several classes, over the cases whose facets answer it: macro AUROC, macro F1, AUROCs."""
+    question = Question(task.name, task.kind, task.classes)
+    wanted = np.array([question.answers(case.label, case.facets) for case in cases])
+    known = ~np.isnan(wanted).any(axis=1)
+    wanted, groups = wanted[known], np.array([case.group for case in cases])[known]
+    probability = answers.probability[known, task.first_channel : task.first_channel + task.channels]
+    return {
+        "n": int(known.sum()),
+        **_entry("macro_auroc", macro_auroc(wanted, probability, groups)),
+        **_entry("macro_f1", macro_f1(wanted, probability, groups)),
+        "auroc": {
+            name: macro_auroc(wanted[:, [k]], probability[:, [k]], groups).value for k, name in enumerate(task.classes)
+        },
     }
 
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
-from edgefrac.contract import Contract
+from edgefrac.contract import Contract, Task
 from edgefrac.errors import ImageError, MissingDecoderError, OutputError, UsageError
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
@@ -23,7 +23,8 @@ class FilePrediction(TypedDict, total=False):
     """One row of ``edgefrac predict --json``.
 
     A row with ``error`` has only that, ``file`` and, where an optional part would read the image, ``missing_extra``.
-    ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map;
+    ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map; ``tasks``
+    holds the probability of each class of the model's further tasks, where it has any;
     ``milliseconds`` spans reading, preprocessing and running, not the drawing of the ``overlay``.
     """
 
@@ -35,6 +36,7 @@ class FilePrediction(TypedDict, total=False):
     positive: bool
     threshold: float
     evidence_peak: list[float] | None
+    tasks: dict[str, dict[str, float]]
     model: str
     milliseconds: float
     overlay: str
@@ -150,6 +152,13 @@ def predict_file(
         placement = Placement(radiograph.height, radiograph.width, contract.input.size)
         x, y = evidence_peak(prediction.evidence[:, :, task.first_channel], placement)
         row["evidence_peak"] = [round(x, 1), round(y, 1)]
+    if further := [other for other in contract.tasks if other != task]:
+        row["tasks"] = {other.name: _classes(other, prediction) for other in further}
     if overlays is not None:
         row["overlay"] = str(overlays.write(radiograph, prediction, contract, Path(path)))
     return row
+
+
+def _classes(task: Task, prediction: Prediction) -> dict[str, float]:
+    values = prediction.probability[task.first_channel : task.first_channel + task.channels]
+    return {name: float(value) for name, value in zip(task.classes, values, strict=True)}

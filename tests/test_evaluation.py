@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from edgefrac.contract import pack_hashes
+from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Box, Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.evaluation import collect, evaluate
+from edgefrac.imaging.preprocess import preprocess
 from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.models.checkpoint import save_checkpoint
 from edgefrac.runtimes.session import Session, open_session
+from edgefrac.verification.metrics import auroc
 from tests import tflite_model
+from tests.models.networks import FRACTURE, REGION, info, talkative
+from tests.models.networks import SIZE as SIZE_OF_NETWORK
 
 SIDE = 64
 
@@ -158,3 +164,27 @@ def test_models_of_different_sizes_cannot_be_compared(session: Session) -> None:
 
     with pytest.raises(UsageError, match=r"\[32, 64\]"):
         collect([session, Larger()], _dataset().samples)
+
+
+def test_further_tasks_have_figures_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "two.safetensors"
+    save_checkpoint(path, talkative((FRACTURE, REGION)), info((FRACTURE, REGION)))
+    session, data = open_session(path), phantom_dataset(40, 5, longer_side=96)
+    report = evaluate(session, data)["tasks"]["region"]
+    known = [s for s in data.samples if set(s.facets["region"].split("+")) & set(REGION.classes)]
+    assert report["n"] == len(known) > 10
+    probability = [session.predict(preprocess(s.read().pixels, SIZE_OF_NETWORK)).probability for s in known]
+    assert probability[0].shape == (4,)
+    assert report["auroc"]["hip"] is None, "none of these phantoms shows a hip"
+    for k, name in enumerate(("hand", "leg")):
+        shown = [name in s.facets["region"].split("+") for s in known]
+        assert report["auroc"][name] == pytest.approx(auroc(shown, [p[1 + k] for p in probability]))
+    assert report["macro_auroc"] == pytest.approx((report["auroc"]["hand"] + report["auroc"]["leg"]) / 2)
+    assert report["macro_auroc_ci"][0] < report["macro_auroc"] < report["macro_auroc_ci"][1]
+    assert 0 <= report["macro_f1"] <= 1
+    assert "tasks" not in evaluate(open_session(_fracture_only(tmp_path)), data)
+
+
+def _fracture_only(folder: Path) -> Path:
+    save_checkpoint(folder / "one.safetensors", talkative(), info())
+    return folder / "one.safetensors"

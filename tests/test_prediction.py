@@ -10,9 +10,11 @@ from PIL import Image
 
 from edgefrac.errors import ModelFileError, OutputError, UsageError
 from edgefrac.imaging.preprocess import preprocess
+from edgefrac.models.checkpoint import save_checkpoint
 from edgefrac.prediction import OverlayFolder, load, predict_file
 from edgefrac.runtimes.session import Session
 from tests import tflite_model
+from tests.models.networks import FRACTURE, REGION, info, talkative
 
 
 @pytest.fixture
@@ -97,3 +99,13 @@ def test_a_copy_of_the_file_alone_predicts_the_same(tmp_path: Path, tiny_tflite:
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"absent\.tflite: no such file"):
         load(tmp_path / "absent.tflite")
+
+
+def test_further_tasks_are_named_with_their_classes(tmp_path: Path, radiograph: Path) -> None:
+    path = tmp_path / "two.safetensors"
+    save_checkpoint(path, talkative((FRACTURE, REGION)), info((FRACTURE, REGION)))
+    session = load(path)
+    row = predict_file(session, radiograph)
+    probability = session.predict(preprocess(np.asarray(Image.open(radiograph)), 64)).probability
+    assert row["tasks"] == {"region": dict(zip(REGION.classes, map(float, probability[1:]), strict=True))}
+    assert row["probability"] == probability[0]

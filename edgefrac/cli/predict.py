@@ -57,5 +57,15 @@ def _table(rows: Sequence[FilePrediction]) -> str:
         where = f"  look at x={peak[0]:.0f} y={peak[1]:.0f}" if peak else ""
         overlay = f"  {row['overlay']}" if "overlay" in row else ""
         verdict = f"{row['label']} (p={row['probability']:.3f}, threshold {row['threshold']:.3f})"
-        lines.append(f"{row['file']}: {verdict}{where}{overlay}")
+        lines.append(f"{row['file']}: {verdict}{_likeliest(row)}{where}{overlay}")
     return "\n".join(lines)
+
+
+def _likeliest(row: FilePrediction) -> str:
+    """The likeliest class of each further task; the type of a fracture only where there is one."""
+    words = ""
+    for name, classes in row.get("tasks", {}).items():
+        if name != "type" or row["positive"]:
+            best = max(classes, key=lambda c: classes[c])
+            words += f"  {name}: {best} (p={classes[best]:.3f})"
+    return words

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgefrac.contract import Contract
+from edgefrac.contract import Contract, Task
 from edgefrac.evaluation import Answers, Collection, case_figures
 from edgefrac.verification.figures import Figures
+from edgefrac.verification.further import Further
 from edgefrac.verification.gate import judge
 from edgefrac.verification.verdict import Limits, Outputs, Verdict
 
@@ -39,4 +41,15 @@ def judge_answers(
         threshold=contract.task().threshold,
         precision=contract.precision,
         limits=limits,
+        further=[_further(task, reference, candidate) for task in contract.tasks if task != contract.task()],
     )
+
+
+def _further(task: Task, reference: Answers, candidate: Answers) -> Further:
+    def of_task(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        return None if values is None else values[..., task.first_channel : task.first_channel + task.channels]
+
+    before, after = of_task(reference.probability), of_task(candidate.probability)
+    assert before is not None and after is not None
+    maps = of_task(reference.evidence), of_task(candidate.evidence)
+    return Further(task.name, task.threshold, before, after, *maps)

@@ -59,6 +59,7 @@ def _performance(metrics: Mapping[str, Any]) -> list[str]:
     ]
     if (ece := metrics.get("ece")) is not None:
         parts.append(f"Expected calibration error: {ece:.3f}. Decisions at the threshold {metrics['threshold']:.4g}.")
+    parts += [_further(name, part) for name, part in metrics.get("tasks", {}).items()]
     if game := metrics.get("pointing_game"):
         tolerance = f"{100 * game['tolerance']:g} %"
         parts.append(
@@ -66,6 +67,14 @@ def _performance(metrics: Mapping[str, Any]) -> list[str]:
             f"radiographs, within {tolerance} of the longer side in {_figure(game, 'near')}."
         )
     return parts
+
+
+def _further(name: str, metrics: Mapping[str, Any]) -> str:
+    each = ", ".join(f"{c} {_estimate(Estimate(value=value))}" for c, value in metrics["auroc"].items())
+    return (
+        f"Task `{name}` on {metrics['n']} radiographs: macro AUROC {_figure(metrics, 'macro_auroc')} ({each}), "
+        f"macro F1 {_figure(metrics, 'macro_f1')} over those of one class."
+    )
 
 
 def _row(name: str, metrics: Mapping[str, Any]) -> list[str]:

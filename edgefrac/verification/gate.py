@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from edgefrac.errors import GateError
 from edgefrac.verification import criteria as ask
+from edgefrac.verification.further import Further, judge_further
 from edgefrac.verification.verdict import Criterion, Flip, Limits, Outputs, Precision, Verdict, worst
 
 __all__ = ["Limits", "Outputs", "Verdict", "judge"]
@@ -30,11 +31,13 @@ def judge(
     threshold: float,
     precision: Precision,
     limits: Limits | None = None,
+    further: Sequence[Further] = (),
 ) -> Verdict:
     """Compare ``candidate`` with ``reference`` on the same N images.
 
     ``labels`` are 0/1 [N], ``groups`` name the patient or id block of each image [N], ``ids`` name the images in the
-    list of flips, ``threshold`` is a probability. Raises ``GateError`` if the reference's own numbers are not finite.
+    list of flips, ``threshold`` is a probability, ``further`` are the model's other tasks. Raises ``GateError`` if the
+    reference's own numbers are not finite.
     """
     if reference.not_finite:
         raise GateError(f"the reference network gives NaN or infinity on {reference.not_finite} images")
@@ -43,6 +46,8 @@ def judge(
         return Verdict(verdict="failed", precision=precision, criteria=(finite,))
     case = ask.Case(reference, candidate, np.asarray(labels), np.asarray(groups), threshold, limits or Limits())
     criteria = [finite, *ask.reference_ranking(case), *_asked(case, precision)]
+    for other in further:
+        criteria += judge_further(other, case.groups, precision, case.limits)
     before, after = case.calls
     return Verdict(
         verdict=worst(c.outcome for c in criteria),

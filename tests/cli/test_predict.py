@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from edgefrac.cli.main import main
+from edgefrac.models.checkpoint import save_checkpoint
 from tests import processes, tflite_model
+from tests.models.networks import FRACTURE, REGION, info, talkative
 
 FIELDS = set("file probability label positive threshold evidence_peak model milliseconds".split())
 
@@ -55,6 +57,18 @@ def test_the_text_says_what_and_where(radiograph: Path, tiny_tflite: Path, capsy
     assert main(["predict", str(radiograph), "--model", str(tiny_tflite)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{radiograph}: ") and "fracture (p=0." in out and "look at x=" in out
+
+
+def test_the_text_names_the_likeliest_class_of_further_tasks(
+    radiograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "two.safetensors"
+    save_checkpoint(path, talkative((FRACTURE, REGION)), info((FRACTURE, REGION)))
+    assert main(["predict", str(radiograph), "--model", str(path), "--json"]) == 0
+    regions = json.loads(capsys.readouterr().out)[0]["tasks"]["region"]
+    best = max(regions, key=lambda name: regions[name])
+    assert main(["predict", str(radiograph), "--model", str(path)]) == 0
+    assert f"  region: {best} (p={regions[best]:.3f})" in capsys.readouterr().out
 
 
 def test_overlays_land_in_their_folder(
