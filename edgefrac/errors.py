@@ -9,6 +9,7 @@
     ├── ModelFileError            an exported file that is cut short, foreign or without contract
     ├── BundleError               a bundle with a missing, changed or unexpected file
     ├── OutputError               a folder that cannot be written, a full disk
+    ├── TrainingError             a training that cannot go on: a loss that is no number
     ├── ConversionError           a network that a target cannot express
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
@@ -61,6 +62,10 @@ class BundleError(EdgeFracError):
 
 class OutputError(EdgeFracError):
     """A folder that cannot be written, or a full disk."""
+
+
+class TrainingError(EdgeFracError):
+    """A training that cannot go on."""
 
 
 class ConversionError(EdgeFracError):

@@ -22,6 +22,9 @@ def train(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")] = Path("runs"),
     all_folds: Annotated[bool, typer.Option("--all-folds", help="Cross-validate: train every fold.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch that was finished.")] = False,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Train nothing: draw what training would see, as a PNG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network by a recipe, and measure it on an unseen fold."""
@@ -35,9 +38,16 @@ def train(
 
         validated = read_recipe(path, Recipe, overrides or ())
         where = data or validated.data.location or "phantom"
+        if preview:
+            from edgefrac.pipeline.preview import write_preview
+
+            shown = write_preview(validated, where, preview, track)
+            emit({"preview": str(preview), "radiographs": shown} if as_json else f"{preview}: {len(shown)} radiographs")
+            return
         request = StudyRequest(validated, where, out, resume, all_folds, path.parent)
         document = run_study(request, note=note, track=track)
-        emit(document if as_json else _table(document))
+        if document:  # one of several processes gives the results
+            emit(document if as_json else _table(document))
 
 
 def _table(document: dict[str, Any]) -> str:

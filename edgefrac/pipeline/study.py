@@ -24,12 +24,16 @@ from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import UsageError
 from edgefrac.evaluation import figures_document
 from edgefrac.models.checkpoint import CheckpointInfo, save_checkpoint
+from edgefrac.models.network import FractureNet
 from edgefrac.pipeline.freezing import HeldOut, freeze
 from edgefrac.pipeline.release import Trained, release
-from edgefrac.progress import Note, Track
+from edgefrac.pipeline.run_folder import claim
+from edgefrac.progress import Note, Track, silent
 from edgefrac.training.cache import Pack, pack
 from edgefrac.training.fit import TrainingSet, fit
+from edgefrac.training.processes import started_processes
 from edgefrac.training.recipe import Recipe
+from edgefrac.training.teachers import require_unseen
 from edgefrac.verification.figures import figures
 
 CHECKPOINT, RELEASE = "checkpoint.safetensors", "release.safetensors"
@@ -66,23 +70,41 @@ class _Material:
 
 
 def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool = True) -> dict[str, Any]:
-    """Train the recipe's fold, or all; returns checkpoint paths and out-of-fold figures with 95 % intervals."""
+    """Train the recipe's fold, or all; returns checkpoint paths and out-of-fold figures with 95 % intervals.
+
+    Processes that ``torchrun`` started train together; then the first measures and writes, and the others return {}.
+    Raises what reading data and training raise, and RecipeError where the folder holds a run of another recipe.
+    """
     recipe = request.recipe
     run = request.out / recipe.name
+    first = started_processes().rank == 0
+    note, track = (note, track) if first else (lambda _: None, silent)
+    if first:
+        claim(run, recipe, resume=request.resume)
     material = _prepare(request, run, note, track)
     if recipe.data.fold >= material.folds.k:
         raise UsageError(f"data.fold is {recipe.data.fold}, but there are {material.folds.k} folds (from 0)")
     wanted = range(material.folds.k) if request.all_folds else [recipe.data.fold]
+    untrained = [fold for fold in wanted if not (run / f"fold{fold}" / "validation.json").exists()]
+    for fold in untrained:
+        _require_unseen(_for_fold(recipe, fold), material, note)
     validations = []
     for fold in wanted:
         folder = run / f"fold{fold}"
-        if not (folder / "validation.json").exists():
+        if fold in untrained:
             note(f"training fold {fold} of {material.folds.k}")
-            _train_fold(recipe, material, fold, folder, request.resume, track, progress)
+            data, shown = _training_set(material, fold), progress and first
+            network = fit(_for_fold(recipe, fold), data, folder, resume=request.resume, progress=shown)
+            if first:
+                _measure_fold(_for_fold(recipe, fold), network, material, fold, folder, track)
+        if not first:
+            continue
         if fold == recipe.data.fold and not (folder / RELEASE).exists():
             trained = _trained(recipe, material, fold, folder)
             release(trained, folder / RELEASE, note=note, track=track, resume=request.resume, progress=progress)
         validations.append(json.loads((folder / "validation.json").read_text(encoding="utf-8")))
+    if not first:
+        return {}
     result = {
         "checkpoints": [str(run / f"fold{fold}" / CHECKPOINT) for fold in wanted],
         "release": str(run / f"fold{recipe.data.fold}" / RELEASE),
@@ -102,9 +124,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
     phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
     both = replace(real, samples=(*real.samples, *phantoms))
-    largest = max(stage.size for stage in recipe.stages)
-    margin = -(-int(largest * PACK_MARGIN) // 32) * 32
-    large = pack(both, margin, run / "cache", track)
+    large = pack(both, packed_side(recipe), run / "cache", track)
     exact = pack(real, recipe.input_size, run / "cache", track)
     kept = [both.samples[i] for i in large.kept]
     folds.require_unchanged({s.id: digest for s, digest in zip(kept, large.sha256, strict=True)})
@@ -118,6 +138,12 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
         known=np.array([s.label == 0 or bool(s.boxes) for s in kept]),
         phantom=np.array([s.id not in folds.fold_of for s in kept]),
     )
+
+
+def packed_side(recipe: Recipe) -> int:
+    """Side in pixels of the images that augmentation takes its views from."""
+    largest = max(stage.size for stage in recipe.stages)
+    return -(-int(largest * PACK_MARGIN) // 32) * 32
 
 
 def _folds(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
@@ -144,11 +170,22 @@ def _duplicates(dataset: Dataset, run: Path, note: Note, track: Track) -> Any:
     return load_duplicates(stored)
 
 
-def _train_fold(
-    recipe: Recipe, material: _Material, fold: int, folder: Path, resume: bool, track: Track, progress: bool
+def _for_fold(recipe: Recipe, fold: int) -> Recipe:
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
+
+
+def _require_unseen(recipe: Recipe, material: _Material, note: Note) -> None:
+    """The held-out fold must be new to all networks that have a part in the training."""
+    held_out = [h for h, f in zip(material.large.sha256, material.fold, strict=True) if f == recipe.data.fold]
+    for path in require_unseen(recipe, held_out):
+        note(
+            f"{path}: does not say what it was trained on; if it has seen fold {recipe.data.fold}, figures are too good"
+        )
+
+
+def _measure_fold(
+    recipe: Recipe, network: FractureNet, material: _Material, fold: int, folder: Path, track: Track
 ) -> None:
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
-    network = fit(recipe, _training_set(material, fold), folder, resume=resume, progress=progress)
     samples, held_out = _held_out(material, fold)
     state, probability = freeze(network, held_out, recipe.minimum_sensitivity, track)
     trained_on = [

@@ -1,4 +1,4 @@
-"""Augmentation on whole batches: one affine warp for image and fracture mask, then changes of exposure.
+"""Augmentation on whole batches: one affine warp for image and fracture mask, then what is in the beam and the scanner.
 
 Works on packed uint8 images larger than the network input, so a batch costs one ``grid_sample``.
 """
@@ -10,9 +10,24 @@ import math
 import torch
 from torch.nn import functional
 
+from edgefrac.training.exposure_field import add_markers, collimate
+from edgefrac.training.mixing import mix
 from edgefrac.training.recipe import Augmentation, Stage
+from edgefrac.training.scanner import change_tone, lose_depth, lose_detail
 
 _BLUR_RADIUS = 3
+
+
+def augment_batch(
+    batch: dict[str, torch.Tensor], stage: Stage, settings: Augmentation, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """What training sees of a packed batch (``image``, ``mask``, ``label``, ``known``) in the given stage."""
+    images, masks = augment(batch["image"], batch["mask"], stage, settings, generator)
+    label = batch["label"]
+    if stage.view < 1:
+        label = label * ((masks.amax((1, 2, 3)) > 0.5) | (batch["known"] == 0))
+    augmented = {**batch, "image": images, "mask": masks, "label": label}
+    return mix(augmented, settings, generator) if settings.mixup or settings.cutmix else augmented
 
 
 def augment(
@@ -32,7 +47,9 @@ def augment(
     coarse = functional.affine_grid(matrices, [batch, 1, size // 4, size // 4], align_corners=False)
     warped = functional.grid_sample(images.float() / 255.0, grid, align_corners=False)
     moved = functional.grid_sample(masks.float() / 255.0, coarse, align_corners=False)
-    exposed = _expose(warped, settings, generator)
+    exposed = _expose(_seen_through(warped, moved, settings, generator), settings, generator)
+    if settings.bits < 8:
+        exposed = lose_depth(exposed, settings.bits, generator)
     return (exposed * 255.0).round().clamp(0, 255).to(torch.uint8), moved
 
 
@@ -65,6 +82,21 @@ def _matrices(batch: int, settings: Augmentation, generator: torch.Generator) ->
     row_x = torch.stack([cos * mirror * aspect, -sin * mirror, shift_x], 1)
     row_y = torch.stack([sin, cos / aspect, shift_y], 1)
     return torch.stack([row_x, row_y], 1)
+
+
+def _seen_through(
+    images: torch.Tensor, masks: torch.Tensor, settings: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    """What is off draws nothing, so that recipes without it see what they always saw."""
+    if settings.markers:
+        images = add_markers(images, masks, settings.markers, generator)
+    if settings.collimation:
+        images = collimate(images, masks, settings.collimation, generator)
+    if settings.resolution:
+        images = lose_detail(images, settings.resolution, generator)
+    if settings.tone:
+        images = change_tone(images, settings.tone, generator)
+    return images
 
 
 def _expose(images: torch.Tensor, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:

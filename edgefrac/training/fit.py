@@ -5,23 +5,32 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from edgefrac.errors import OutputError, UsageError
 from edgefrac.models.network import FractureNet
 from edgefrac.training.allocator import keep_memory
 from edgefrac.training.cache import Pack
+from edgefrac.training.processes import ALONE, Processes, started_processes
 from edgefrac.training.recipe import Recipe
 from edgefrac.training.resume import SafetensorsIO
 from edgefrac.training.sampling import EpochSampler
 from edgefrac.training.task import FractureTask
+from edgefrac.training.watch import StopAtNaN
+
+Batches = DataLoader[dict[str, torch.Tensor]]
+_LONGEST_WAIT = timedelta(days=1)  # the other processes wait while the first one measures a fold
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class _Packed(Dataset[dict[str, torch.Tensor]]):
         }
 
 
-def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) -> DataLoader[dict[str, torch.Tensor]]:
+def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) -> Batches:
     """Batches of ``data`` in the sampler's order, straight from the pack."""
     return DataLoader(
         _Packed(data), batch_size=batch_size, sampler=sampler, drop_last=True, collate_fn=lambda batch: batch
@@ -63,33 +72,61 @@ def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) ->
 def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progress: bool) -> FractureNet:
     """Train to the end of the recipe; with ``resume`` go on from the last whole epoch kept in ``folder``.
 
-    Returns the network with the averaged weights, in eval mode. Raises CheckpointError, OutputError.
+    Returns the network with the averaged weights, in eval mode. Processes started by ``torchrun`` train it together.
+    Raises CheckpointError, OutputError, TrainingError, UsageError.
     """
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
-    loader = batches(recipe, data)
-    task = FractureTask(recipe, steps=max(2, len(loader) * recipe.epochs))
+    processes = started_processes()
+    loader = batches(recipe, data, processes)
+    shown = data.labels[_sampler(recipe, data, ALONE).order()]
+    task = FractureTask(recipe, max(2, len(loader) * recipe.epochs), positive_rate=float((shown == 1).mean()))
     averaging = EMAWeightAveraging(decay=recipe.optimiser.average_decay)
-    run(task, loader, folder / "state.safetensors", recipe.epochs, [averaging], resume=resume, progress=progress)
+    run(
+        task,
+        loader,
+        folder / "state.safetensors",
+        recipe.epochs,
+        [averaging],
+        resume=resume,
+        progress=progress,
+        processes=processes,
+        precision=recipe.precision,
+    )
     return task.trained()
 
 
-def batches(recipe: Recipe, data: TrainingSet) -> DataLoader[dict[str, torch.Tensor]]:
-    """The recipe's batches of ``data``, drawn anew each epoch."""
-    sampler = EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, recipe.optimiser.batch_size)
-    return packed_batches(data, sampler, recipe.optimiser.batch_size)
+def batches(recipe: Recipe, data: TrainingSet, processes: Processes = ALONE) -> Batches:
+    """The recipe's batches of ``data``, drawn anew each epoch; its batch size is that of all processes together."""
+    sampler, size = _sampler(recipe, data, processes), recipe.optimiser.batch_size
+    if size % processes.count:
+        raise UsageError(f"optimiser.batch_size is {size}, which {processes.count} processes cannot share evenly")
+    loader = packed_batches(data, sampler, size // processes.count)
+    if not len(loader):
+        raise UsageError(f"optimiser.batch_size is {size}, but an epoch shows only {len(sampler.order())} radiographs")
+    return loader
+
+
+def _sampler(recipe: Recipe, data: TrainingSet, processes: Processes) -> EpochSampler:
+    size = recipe.optimiser.batch_size
+    return EpochSampler(data.labels, data.phantom, recipe.sampling, recipe.seed, size, processes)
 
 
 def run(
     task: pl.LightningModule,
-    loader: DataLoader[dict[str, torch.Tensor]],
+    loader: Batches,
     state: Path,
     epochs: int,
     callbacks: Sequence[Callback],
     *,
     resume: bool,
     progress: bool,
+    processes: Processes = ALONE,
+    precision: str = "fp32",
 ) -> None:
-    """Run ``task`` for ``epochs``, keeping the last whole epoch in ``state``; raises CheckpointError, OutputError."""
+    """Run ``task`` for ``epochs``, keeping the last whole epoch in ``state``.
+
+    Raises CheckpointError, OutputError, TrainingError.
+    """
     keep_memory()
     keep = ModelCheckpoint(dirpath=state.parent, filename=state.stem, save_top_k=1, enable_version_counter=False)
     keep.FILE_EXTENSION = state.suffix
@@ -97,16 +134,33 @@ def run(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+        warnings.filterwarnings("ignore", message=".*irectory .* exists and is not empty.*")  # TensorBoard's, for one
         trainer = pl.Trainer(
             accelerator="auto",
-            devices=1,
+            devices=processes.here,
+            num_nodes=processes.count // processes.here,
+            strategy=DDPStrategy(timeout=_LONGEST_WAIT) if processes.count > 1 else "auto",
+            use_distributed_sampler=False,  # the sampler deals by itself
+            precision=_lightning_precision(precision),
             max_epochs=epochs,
-            callbacks=[keep, *callbacks, *shown],
+            callbacks=[keep, StopAtNaN(), *callbacks, *shown],
             plugins=[SafetensorsIO()],
-            logger=CSVLogger(state.parent, name="", version=""),
+            logger=[
+                CSVLogger(state.parent, name="", version=""),
+                TensorBoardLogger(state.parent, name="", version="tensorboard", default_hp_metric=False),
+            ],
             log_every_n_steps=10,
             enable_progress_bar=progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(task, loader, ckpt_path=state if resume and state.exists() else None)
+        try:
+            trainer.fit(task, loader, ckpt_path=state if resume and state.exists() else None)
+        except OSError as error:
+            raise OutputError(f"{state.parent}: cannot write ({error.strerror or error})") from error
+
+
+def _lightning_precision(wanted: str) -> Literal["32-true", "bf16-mixed"]:
+    if wanted == "auto":
+        wanted = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16-mixed" if wanted == "bf16" else "32-true"

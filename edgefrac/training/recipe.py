@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 
 class _Section(BaseModel):
@@ -72,6 +72,13 @@ class Augmentation(_Section):
     contrast: float = Field(default=0.25, ge=0)
     blur: float = Field(default=1.2, ge=0, description="standard deviation in pixels; negative draws sharpen")
     noise: float = Field(default=0.02, ge=0, description="standard deviation in units of the full grey range")
+    collimation: float = Field(default=0.0, ge=0, le=1, description="share of images with borders under a collimator")
+    markers: float = Field(default=0.0, ge=0, le=1, description="share of images with a side marker, L or R")
+    tone: float = Field(default=0.0, ge=0, description="another scanner's tone curve: spread of its slope's logarithm")
+    resolution: float = Field(default=0.0, ge=0, lt=1, description="another scanner's detail: largest share lost")
+    bits: int = Field(default=8, ge=3, le=8, description="another scanner's depth: fewest bits of grey")
+    mixup: float = Field(default=0.0, ge=0, description="alpha of MixUp; 0 for none")
+    cutmix: float = Field(default=0.0, ge=0, description="alpha of CutMix; with both, each batch draws one of them")
 
 
 class Evidence(_Section):
@@ -79,6 +86,34 @@ class Evidence(_Section):
 
     weight: float = Field(default=3.0, ge=0)
     positive_weight: float = Field(default=8.0, gt=0, description="weight of cells that touch a fracture")
+
+
+class Imbalance(_Section):
+    """What the label loss does about rare classes, see ``training.imbalance``; as it stands, nothing."""
+
+    positive_weight: float = Field(default=1.0, gt=0, description="weight of positives; of negatives it is 1")
+    focal_gamma: float = Field(default=0.0, ge=0, description="focal loss: power by which easy images count less")
+    logit_adjustment: float = Field(default=0.0, ge=0, description="tau, times the log-odds of a class in training")
+
+
+class Distillation(_Section):
+    """Learning from teachers, beside the labels, see ``training.distillation``; without teachers, none.
+
+    The weights multiply their losses and add to that of the labels.
+    """
+
+    teachers: tuple[str, ...] = Field(default=(), description="checkpoints; {fold} stands for the held-out fold")
+    weight: float = Field(default=1.0, ge=0, description="of the teachers' softened probabilities (Hinton)")
+    temperature: float = Field(default=2.0, gt=0, description="what logits are divided by to soften probabilities")
+    relation_weight: float = Field(default=0.0, ge=0, description="of how images rank within a batch (DIST)")
+    map_weight: float = Field(default=1.0, ge=0, description="of the teachers' evidence maps")
+    hint_weight: float = Field(default=0.0, ge=0, description="of where their features look (attention transfer)")
+
+    @model_validator(mode="after")
+    def _teachers_teach_something(self) -> Distillation:
+        if self.teachers and not (self.weight or self.relation_weight or self.map_weight or self.hint_weight):
+            raise ValueError("there are teachers, but every weight is 0")
+        return self
 
 
 class Optimiser(_Section):
@@ -107,12 +142,17 @@ class Recipe(_Section):
     pretrained: bool = True
     start_from: str = Field(default="", description="checkpoint to start from; {fold} stands for the held-out fold")
     seed: int = Field(default=7, ge=0)
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="fp32", description="of the arithmetic; weights stay float32. auto: bf16 on GPUs that have it"
+    )
     stages: tuple[Stage, ...] = Field(min_length=1)
     minimum_sensitivity: float = Field(default=0.90, gt=0, lt=1, description="operating point, chosen on validation")
     data: Data = Data()
     sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
+    imbalance: Imbalance = Imbalance()
     evidence: Evidence = Evidence()
+    distillation: Distillation = Distillation()
     optimiser: Optimiser = Optimiser()
     int8: Int8 = Int8()
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from edgefrac.errors import CheckpointError, OutputError
 
-_KEY = "state"
+_KEY, _FORMAT_KEY, _FORMAT = "state", "format", "edgefrac.training-state/1"
 
 
 class SafetensorsIO(CheckpointIO):
@@ -29,7 +29,7 @@ class SafetensorsIO(CheckpointIO):
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata={_KEY: json.dumps(document)})
+            save_file(tensors, temporary, metadata={_KEY: json.dumps(document), _FORMAT_KEY: _FORMAT})
             temporary.replace(target)
         except (OSError, SafetensorError) as error:
             with contextlib.suppress(OSError):  # the folder itself may be what is wrong
@@ -40,10 +40,16 @@ class SafetensorsIO(CheckpointIO):
         """Read what ``save_checkpoint`` wrote; raises CheckpointError."""
         try:
             with safe_open(Path(path), framework="pt") as file:
-                document = json.loads((file.metadata() or {})[_KEY])
+                facts = file.metadata() or {}
+                document = json.loads(facts[_KEY])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise CheckpointError(f"{path}: corrupt training state", hint="start again without --resume") from error
+        if facts.get(_FORMAT_KEY) != _FORMAT:
+            raise CheckpointError(
+                f"{path}: training state of another version of EdgeFrac ({facts.get(_FORMAT_KEY, 'none named')})",
+                hint="go on with that version, or start again without --resume",
+            )
         state: dict[str, Any] = _decode(document, tensors)
         return state
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import nn
-from torch.nn import functional
 
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.network import FRACTURE, FractureNet, channels_last, normalise
-from edgefrac.training.augmentation import augment
+from edgefrac.training.answer import answer
+from edgefrac.training.augmentation import augment_batch
+from edgefrac.training.distillation import Distillation
+from edgefrac.training.imbalance import LabelLoss
 from edgefrac.training.losses import EvidenceLoss
 from edgefrac.training.recipe import Recipe
 from edgefrac.training.schedule import one_cycle
+from edgefrac.training.teachers import checkpoint_of_fold
 
 Batch = dict[str, torch.Tensor]
 
@@ -24,7 +26,8 @@ Batch = dict[str, torch.Tensor]
 class FractureTask(pl.LightningModule):
     """Trains a ``FractureNet`` on batches of packed images (see ``training.cache``)."""
 
-    def __init__(self, recipe: Recipe, steps: int) -> None:
+    def __init__(self, recipe: Recipe, steps: int, positive_rate: float = 0.5) -> None:
+        """``positive_rate``: the share of positives among the images shown, for logit adjustment."""
         super().__init__()
         self.recipe = recipe
         self.steps = steps
@@ -32,6 +35,8 @@ class FractureTask(pl.LightningModule):
         if recipe.start_from:
             self.network.load_state_dict(_weights_to_start_from(recipe))
         channels_last(self.network)
+        self.distillation = Distillation(recipe, self.network.tasks) if recipe.distillation.teachers else None
+        self.label_loss = LabelLoss(recipe.imbalance, torch.tensor([positive_rate]))
         self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
         self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
         for module in self.frozen:
@@ -49,12 +54,8 @@ class FractureTask(pl.LightningModule):
         if not self.trainer.training:
             return batch
         stage = self.recipe.stage_at(self.current_epoch)
-        generator = step_generator(self.recipe, self.global_step)
-        images, masks = augment(batch["image"], batch["mask"], stage, self.recipe.augmentation, generator)
-        label = batch["label"]
-        if stage.view < 1:
-            label = label * ((masks.amax((1, 2, 3)) > 0.5) | (batch["known"] == 0))
-        return {**batch, "image": images, "mask": masks, "label": label}
+        generator = step_generator(self.recipe, self.global_step, rank=self.global_rank)
+        return augment_batch(batch, stage, self.recipe.augmentation, generator)
 
     def trained(self) -> FractureNet:
         """The network as it leaves training: on the CPU, in eval mode."""
@@ -62,11 +63,16 @@ class FractureTask(pl.LightningModule):
         return network
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
-        logits, evidence = self.network(normalise(batch["image"]).to(memory_format=torch.channels_last))
-        classification = functional.binary_cross_entropy_with_logits(logits[:, 0], batch["label"])
-        localisation = self.evidence_loss(evidence, batch["mask"], batch["known"])
+        image = normalise(batch["image"]).to(memory_format=torch.channels_last)
+        said = answer(self.network, image, attention=self.distillation is not None and self.distillation.attention)
+        classification = self.label_loss(said.logits, batch["label"].view_as(said.logits)).mean()
+        localisation = self.evidence_loss(said.evidence, batch["mask"], batch["known"])
         loss: torch.Tensor = classification + self.recipe.evidence.weight * localisation
-        self.log_dict({"loss": loss, "class": classification, "map": localisation}, prog_bar=True)
+        parts = {"class": classification, "map": localisation}
+        if self.distillation is not None:
+            taught, learned = self.distillation(said, image, self.recipe.stage_at(self.current_epoch).view)
+            loss, parts = loss + taught, {**parts, **learned}
+        self.log_dict({"loss": loss, **parts}, prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -81,13 +87,13 @@ class FractureTask(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def step_generator(recipe: Recipe, step: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Randomness of one step, the same however often training was interrupted."""
-    return torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
+def step_generator(recipe: Recipe, step: int, device: torch.device | str = "cpu", *, rank: int = 0) -> torch.Generator:
+    """Randomness of one step in one of several processes, the same however often training was interrupted."""
+    return torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step + rank * 1_000_000_007)
 
 
 def _weights_to_start_from(recipe: Recipe) -> dict[str, torch.Tensor]:
-    path = Path(recipe.start_from.replace("{fold}", str(recipe.data.fold)))
+    path = checkpoint_of_fold(recipe.start_from, recipe)
     trained, _ = load_checkpoint(path)
     if (trained.architecture, trained.tasks) != (recipe.architecture, (FRACTURE,)):
         tasks = ", ".join(task.name for task in trained.tasks)

@@ -89,7 +89,19 @@ def test_the_letterbox_stays_black() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("gamma", 0.4), ("contrast", 0.25), ("noise", 0.05), ("blur", 1.2), ("rotation_degrees", 20)]
+    ("setting", "value"),
+    [
+        ("gamma", 0.4),
+        ("contrast", 0.25),
+        ("noise", 0.05),
+        ("blur", 1.2),
+        ("rotation_degrees", 20),
+        ("collimation", 1.0),
+        ("markers", 1.0),
+        ("tone", 0.5),
+        ("resolution", 0.8),
+        ("bits", 3),
+    ],
 )
 def test_each_setting_does_something(setting: str, value: float) -> None:
     images, masks = squares(4)
@@ -97,3 +109,19 @@ def test_each_setting_does_something(setting: str, value: float) -> None:
         images, masks, Stage(epochs=1, size=PACKED), STILL.model_copy(update={setting: value}), generator()
     )
     assert (out.int() - images.int()).abs().max() > 5
+
+
+def test_what_is_off_draws_nothing() -> None:
+    """So recipes without the newer changes see what they always saw; the value is that of the state before them."""
+    images, masks = squares(4)
+    out, moved = augment(images, masks, Stage(epochs=1, size=SIZE, view=0.7), Augmentation(), generator(3))
+    assert (out.long().sum().item(), moved.sum().item()) == pytest.approx((2265655, 118.6), rel=2e-4)
+
+
+def test_every_change_at_once_keeps_the_letterbox_black() -> None:
+    images = torch.zeros((16, 1, PACKED, PACKED), dtype=torch.uint8)
+    images[:, :, :, PACKED // 2 :] = 120
+    masks = torch.zeros((16, 1, PACKED // 4, PACKED // 4), dtype=torch.uint8)
+    new = {"collimation": 1.0, "markers": 1.0, "tone": 0.6, "bits": 4, "noise": 0.05}
+    out, _ = augment(images, masks, Stage(epochs=1, size=PACKED), STILL.model_copy(update=new), generator())
+    assert not out[:, :, :, : PACKED // 2 - 1].any() and out.any()

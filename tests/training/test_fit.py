@@ -121,7 +121,7 @@ def test_it_learns_to_tell_bright_from_dark(tmp_path: Path) -> None:
 
 def task(**changes: Any) -> FractureTask:
     made = FractureTask(RECIPE.model_copy(update=changes), steps=10)
-    made._trainer = SimpleNamespace(training=True, current_epoch=0, global_step=0)  # type: ignore[assignment]
+    made._trainer = SimpleNamespace(training=True, current_epoch=0, global_step=0, global_rank=0)  # type: ignore[assignment]
     return made
 
 

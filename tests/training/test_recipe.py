@@ -76,6 +76,9 @@ def test_overrides_are_read_as_yaml_and_as_numbers(path: Path) -> None:
             "sampling.negative_per_positive",
             "did you mean 'negatives_per_positive'?",
         ),
+        ("distillation.temprature=2", "distillation.temprature", "did you mean 'temperature'?"),
+        ("augmentation.colimation=1", "augmentation.colimation", "did you mean 'collimation'?"),
+        ("imbalance.focal=2", "imbalance.focal", "did you mean 'focal_gamma'?"),
         ("stages=[{epochs: 1, size: 64, veiw: 0.5}]", "stages.0.veiw", "did you mean 'view'?"),
     ],
 )
@@ -104,6 +107,16 @@ def test_an_unknown_key_suggests_the_nearest(path: Path, override: str, key: str
         ("minimum_sensitivity=90", "minimum_sensitivity"),
         ("data.folds=1", "data.folds"),
         ("seed=-1", "seed"),
+        ("precision=fp16", "precision"),
+        ("imbalance.positive_weight=0", "imbalance.positive_weight"),
+        ("imbalance.focal_gamma=-1", "imbalance.focal_gamma"),
+        ("augmentation.markers=1.5", "augmentation.markers"),
+        ("augmentation.resolution=1", "augmentation.resolution"),
+        ("augmentation.bits=9", "augmentation.bits"),
+        ("augmentation.mixup=-1", "augmentation.mixup"),
+        ("distillation.temperature=0", "distillation.temperature"),
+        ("distillation.map_weight=-1", "distillation.map_weight"),
+        ("distillation={teachers: [a], weight: 0, map_weight: 0}", "distillation"),
     ],
 )
 def test_an_impossible_value_is_named_with_its_key(path: Path, override: str, key: str) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from edgefrac.errors import CheckpointError, OutputError
 from edgefrac.training.resume import SafetensorsIO
+from tests.disk import full_disk
 
 STATE: dict[str, Any] = {
     "epoch": 3,
@@ -98,6 +99,20 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="cannot save the training state"):
             SafetensorsIO().save_checkpoint(STATE, target)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "taken"]
+
+
+def test_a_state_of_another_version(state: Path) -> None:
+    state.write_bytes(state.read_bytes().replace(b"edgefrac.training-state/1", b"edgefrac.training-state/9"))
+    with pytest.raises(CheckpointError, match=r"another version of EdgeFrac \(edgefrac\.training-state/9\)") as caught:
+        SafetensorsIO().load_checkpoint(state)
+    assert str(state) in str(caught.value) and "--resume" in caught.value.hint
+
+
+def test_on_a_full_disk_the_state_before_stays(state: Path) -> None:
+    before = state.read_bytes()
+    with full_disk(), pytest.raises(OutputError, match=r"state\.safetensors: cannot save the training state"):
+        SafetensorsIO().save_checkpoint({**STATE, "large": torch.zeros(4096)}, state)
+    assert state.read_bytes() == before and [p.name for p in state.parent.iterdir()] == [state.name]
 
 
 def test_removing_twice_is_no_error(state: Path) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from edgefrac.training.processes import Processes
 from edgefrac.training.recipe import Sampling
 from edgefrac.training.sampling import EpochSampler
 
@@ -66,6 +67,28 @@ def test_the_share_of_phantoms(share: float, count: int) -> None:
     assert abs(len(phantoms) - count) <= 1  # one image may fall to the whole batches
     if share < 0.5:
         assert len(phantoms) / len(shown) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_processes_share_each_step_of_one_process(count: int) -> None:
+    """Equal lengths, no image twice, and together the batches that one process would take, in the same steps."""
+    alone = epoch(sampler(batch_size=6, phantom_share=0.2), 2)
+    parts = []
+    for rank in range(count):
+        part = EpochSampler(LABELS, PHANTOM, Sampling(phantom_share=0.2), 7, 6, Processes(rank, count, count))
+        parts.append(epoch(part, 2))
+    assert {len(part) for part in parts} == {len(alone) // count}
+    size = 6 // count
+    for step in range(len(alone) // 6):
+        together = [i for part in parts for i in part[step * size : (step + 1) * size]]
+        assert sorted(together) == sorted(alone[step * 6 : (step + 1) * 6])
+
+
+def test_processes_share_evenly_where_there_is_less_than_a_batch() -> None:
+    lengths = [
+        len(list(EpochSampler(LABELS[:25], PHANTOM[:25], Sampling(), 7, 200, Processes(rank, 2, 2)))) for rank in (0, 1)
+    ]
+    assert lengths == [12, 12]
 
 
 def test_only_whole_batches_so_a_few_images_may_wait() -> None:

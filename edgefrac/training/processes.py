@@ -1,0 +1,28 @@
+"""Several processes that train one network together, each on a device of its own: those that ``torchrun`` starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Processes:
+    """``count`` processes, ``here`` of them on each machine; this one is number ``rank``."""
+
+    rank: int = 0
+    count: int = 1
+    here: int = 1
+
+
+ALONE = Processes()
+
+
+def started_processes() -> Processes:
+    """What ``torchrun`` says in the environment; without it, one process alone."""
+    if not torch.distributed.is_torchelastic_launched():
+        return ALONE
+    rank, count, here = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    return Processes(rank, count, here)
