@@ -10,6 +10,7 @@
     ├── BundleError               a bundle with a missing, changed or unexpected file
     ├── OutputError               a folder that cannot be written, a full disk
     ├── ConversionError           a network that a target cannot express
+    ├── MissingWeightsError       exit status 3: pretrained weights that are not here and cannot be fetched
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
         └── MissingDecoderError   an image that cannot be read without one; an ImageError too
@@ -65,6 +66,12 @@ class OutputError(EdgeFracError):
 
 class ConversionError(EdgeFracError):
     """A network that a target cannot express."""
+
+
+class MissingWeightsError(EdgeFracError):
+    """Pretrained weights that are not on this machine and cannot be fetched."""
+
+    exit_status = 3
 
 
 class GateError(EdgeFracError):
