@@ -28,7 +28,7 @@ class Backbone:
 
 
 Factory = Callable[[bool], Backbone]
-_FAMILIES = ("efficientnet_lite", "tiny")
+_FAMILIES = ("efficientnet_lite", "micro", "mobilenet", "mobileone", "resnet", "tiny", "vgg")
 _factories: dict[str, Factory] = {}
 
 
