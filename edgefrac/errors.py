@@ -11,6 +11,7 @@
     ├── OutputError               a folder that cannot be written, a full disk
     ├── TrainingError             a training that cannot go on: a loss that is no number
     ├── ConversionError           a network that a target cannot express
+    ├── MissingWeightsError       exit status 3: pretrained weights that are not here and cannot be fetched
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
         └── MissingDecoderError   an image that cannot be read without one; an ImageError too
@@ -70,6 +71,12 @@ class TrainingError(EdgeFracError):
 
 class ConversionError(EdgeFracError):
     """A network that a target cannot express."""
+
+
+class MissingWeightsError(EdgeFracError):
+    """Pretrained weights that are not on this machine and cannot be fetched."""
+
+    exit_status = 3
 
 
 class GateError(EdgeFracError):

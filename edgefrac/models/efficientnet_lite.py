@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from edgefrac.digest import file_sha256
 from edgefrac.errors import CheckpointError, MissingExtraError
-from edgefrac.models import torchvision_shim
+from edgefrac.models.pretrained import timm_network
 from edgefrac.models.registry import Backbone, backbone
 
 _SHA256 = {
@@ -33,12 +32,7 @@ class _Features(nn.Module):
 
     def __init__(self, variant: int) -> None:
         super().__init__()
-        torchvision_shim.install()
-        import timm
-
-        self.net: Any = timm.create_model(
-            f"efficientnet_lite{variant}", in_chans=1, num_classes=0, bn_eps=_BATCH_NORM_EPS, drop_rate=0.0
-        )
+        self.net = timm_network(f"efficientnet_lite{variant}", bn_eps=_BATCH_NORM_EPS, drop_rate=0.0)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.net.forward_features(image)
@@ -78,7 +72,9 @@ def _build(variant: int, pretrained: bool) -> Backbone:
     features = _Features(variant)
     if pretrained:
         load_imagenet(features, variant)
-    return Backbone(features, channels=int(features.net.num_features), stride=32)
+    net = features.net
+    stages = (nn.Sequential(net.conv_stem, net.bn1), *net.blocks, nn.Sequential(net.conv_head, net.bn2))
+    return Backbone(features, int(net.num_features), stride=32, stages=stages)
 
 
 @backbone("efficientnet-lite0")

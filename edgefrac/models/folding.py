@@ -6,6 +6,8 @@ ones are no float16 numbers any more, and the float16 file differs from the netw
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -18,15 +20,18 @@ _TOLERANCE = 1e-3
 
 
 def fold(network: FractureNet) -> FractureNet:
-    """Fold each batch normalisation into the convolution before it.
+    """Merge parallel branches into one convolution, and fold each batch normalisation into the convolution before it.
 
-    The normalisation layers stay, as the identity plus bias, so the architecture is the same. Works in place, in eval
-    mode. Raises ConversionError if the network computes something else afterwards.
+    The normalisation layers stay, as the identity plus bias, so the architecture is the same; only a network with
+    branches becomes another one, and says so in ``architecture``. Works in place, in eval mode. Raises ConversionError
+    if the network computes something else afterwards.
     """
     network.eval()
     probe = torch.randn(2, 1, _PROBE_SIZE, _PROBE_SIZE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         before, _ = network(probe)
+    merge_branches(network.features)
+    network.architecture = network.folded_architecture
     convolution: nn.Conv2d | None = None
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -39,6 +44,14 @@ def fold(network: FractureNet) -> FractureNet:
     if not torch.allclose(before, after, rtol=_TOLERANCE, atol=_TOLERANCE):
         raise ConversionError(f"{network.architecture}: batch normalisation does not follow its convolution")
     return network
+
+
+def merge_branches(features: nn.Module) -> None:
+    """Let each re-parameterisable block of timm become the one convolution that its branches add up to, in place."""
+    for module in list(features.modules()):
+        reparameterize: Any = getattr(module, "reparameterize", None)
+        if reparameterize is not None:
+            reparameterize()
 
 
 def halve(network: FractureNet) -> FractureNet:

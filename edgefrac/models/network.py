@@ -36,7 +36,9 @@ class FractureNet(nn.Module):
         built = create(backbone, pretrained=pretrained)
         self.architecture = backbone
         self.tasks = tasks
+        self.folded_architecture = built.folded or backbone
         self.stride = built.stride
+        self.stages = built.stages
         self.features = built.features
         self.head = EvidenceHead(built.channels, sum(task.channels for task in tasks))
 

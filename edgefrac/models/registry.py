@@ -14,15 +14,21 @@ from edgefrac.errors import UsageError
 
 @dataclass(frozen=True)
 class Backbone:
-    """``features`` maps float32 (B, 1, S, S) to (B, ``channels``, S / ``stride``, S / ``stride``)."""
+    """``features`` maps float32 (B, 1, S, S) to (B, ``channels``, S / ``stride``, S / ``stride``).
+
+    ``stages`` are its parts in the order data passes through them, the stem first. ``folded`` is the registered name
+    of the architecture that ``folding.fold`` leaves, for a backbone that is merged into another one.
+    """
 
     features: nn.Module
     channels: int
     stride: int
+    stages: tuple[nn.Module, ...]
+    folded: str = ""
 
 
 Factory = Callable[[bool], Backbone]
-_FAMILIES = ("efficientnet_lite", "tiny")
+_FAMILIES = ("efficientnet_lite", "micro", "mobilenet", "mobileone", "resnet", "tiny", "vgg")
 _factories: dict[str, Factory] = {}
 
 
@@ -44,7 +50,10 @@ def available() -> list[str]:
 
 
 def create(name: str, *, pretrained: bool) -> Backbone:
-    """Build the named backbone, with its ImageNet weights if ``pretrained``; raises UsageError for an unknown name."""
+    """Build the named backbone, with its ImageNet weights if ``pretrained``.
+
+    Raises UsageError for an unknown name and for one without weights, MissingWeightsError where they cannot be had.
+    """
     names = available()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)

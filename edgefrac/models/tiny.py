@@ -8,7 +8,8 @@ from torch import nn
 from edgefrac.models.registry import Backbone, backbone
 
 
-def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+def separable(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """Depthwise, then 1×1 convolution, each normalised and with ReLU6 (Howard et al. 2017, arXiv:1704.04861)."""
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False),
         nn.BatchNorm2d(inputs),
@@ -25,9 +26,14 @@ def tiny(pretrained: bool) -> Backbone:
     del pretrained
     stem = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6())
     features = nn.Sequential(
-        *stem, _block(16, 32, 2), _block(32, 48, 2), _block(48, 64, 2), _block(64, 64, 1), _block(64, 64, 1)
+        *stem,
+        separable(16, 32, 2),
+        separable(32, 48, 2),
+        separable(48, 64, 2),
+        separable(64, 64, 1),
+        separable(64, 64, 1),
     )
     for module in features.modules():
         if isinstance(module, nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight)
-    return Backbone(features, channels=64, stride=16)
+    return Backbone(features, channels=64, stride=16, stages=(features[:3], *list(features)[3:]))

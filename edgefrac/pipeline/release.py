@@ -61,7 +61,13 @@ def release(trained: Trained, out: Path, *, note: Note, track: Track, resume: bo
         _prepare_for_int8(network, trained, images, out.parent / "int8", resume=resume, progress=progress)
     halve(network)
     state, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
-    info = info.model_copy(update={"tasks": (state,), "recipe": trained.recipe.model_dump(mode="json")})
+    info = info.model_copy(
+        update={
+            "tasks": (state,),
+            "recipe": trained.recipe.model_dump(mode="json"),
+            "architecture": network.architecture,
+        }
+    )
     note(f"activation ranges from {len(chosen)} training radiographs")
     plan = calibrate(tflite.convert_float(from_checkpoint(network, info)), images, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"

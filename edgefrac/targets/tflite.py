@@ -6,6 +6,7 @@ Every file takes uint8 NHWC pixels and gives ``probability`` [1, K] and ``eviden
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -28,11 +29,12 @@ def convert_float(exportable: Exportable) -> bytes:
     with _quiet_converter():
         import litert_torch
 
-        wrapped = litert_torch.to_channel_last_io(
-            exportable.module.eval(), args=[0], outputs=[1] if exportable.has_evidence else []
-        )
         sample = torch.zeros(1, exportable.size, exportable.size, 1)
         try:
+            # weights are read as they lie in memory, and a network that has run may hold them channels last
+            module = copy.deepcopy(exportable.module).eval()
+            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            wrapped = litert_torch.to_channel_last_io(module, args=[0], outputs=[1] if exportable.has_evidence else [])
             converted = litert_torch.convert(wrapped, (sample,))
             data = bytes(converted.model_content())
         except Exception as error:  # the converter raises whatever its many layers raise

@@ -29,6 +29,7 @@ from edgefrac.training.schedule import one_cycle
 from edgefrac.training.task import Batch, step_generator
 
 _LEVELS = 255
+_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish)
 _MAP_WEIGHT = 0.05
 _BIAS_RATE = 2.0  # biases move absolutely, in units of a ReLU6's range
 
@@ -81,7 +82,7 @@ class HardeningTask(pl.LightningModule):
                 change = _RelativeChange(module.weight)
                 parametrize.register_parametrization(module, "weight", change)
                 self.changes.append(change)
-            elif isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)) and module.bias is not None:
                 self.biases.append(module.bias.requires_grad_())
         self.noise = RoundingNoise(network, recipe.int8.noise)
         for folded in (self.network, self.teacher):
@@ -175,6 +176,6 @@ def _rounded(network: FractureNet) -> list[nn.Module]:
         if isinstance(module, nn.BatchNorm2d) and type(module) is not nn.BatchNorm2d:
             found.append(module)  # timm's includes its activation
             inner.update(module.children())
-        elif (isinstance(module, nn.ReLU6) and module not in inner) or getattr(module, "has_skip", False):
+        elif (isinstance(module, _ACTIVATIONS) and module not in inner) or getattr(module, "has_skip", False):
             found.append(module)
     return found

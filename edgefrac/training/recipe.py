@@ -123,7 +123,7 @@ class Optimiser(_Section):
     weight_decay: float = Field(default=0.02, ge=0)
     batch_size: int = Field(default=16, ge=2)
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="exponential moving average of the weights")
-    freeze_stages: int = Field(default=0, ge=0, description="leading backbone stages kept at their pretrained weights")
+    freeze_stages: int = Field(default=0, ge=0, description="leading backbone stages kept as they are, the stem too")
 
 
 class Int8(_Section):

@@ -31,7 +31,7 @@ class FractureTask(pl.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.steps = steps
-        self.network = FractureNet(recipe.architecture, pretrained=recipe.pretrained)
+        self.network = FractureNet(recipe.architecture, pretrained=recipe.pretrained and not recipe.start_from)
         if recipe.start_from:
             self.network.load_state_dict(_weights_to_start_from(recipe))
         channels_last(self.network)
@@ -101,11 +101,11 @@ def _weights_to_start_from(recipe: Recipe) -> dict[str, torch.Tensor]:
     return trained.state_dict()
 
 
-def _leading_stages(network: FractureNet, count: int) -> list[nn.Module]:
-    """Stem and the first ``count`` stages of a timm backbone."""
-    if count == 0:
-        return []
-    net = getattr(network.features, "net", None)
-    if net is None:
-        raise UsageError(f"optimiser.freeze_stages: '{network.architecture}' has no stages to freeze")
-    return [net.conv_stem, net.bn1, *net.blocks[:count]]
+def _leading_stages(network: FractureNet, count: int) -> tuple[nn.Module, ...]:
+    """The stem and the ``count`` stages behind it; none at all for 0."""
+    behind_stem = len(network.stages) - 1
+    if count > behind_stem:
+        raise UsageError(
+            f"optimiser.freeze_stages: {count} stages to freeze, but '{network.architecture}' has {behind_stem}"
+        )
+    return network.stages[: count + 1] if count else ()

@@ -79,6 +79,16 @@ def test_a_release_prepared_for_int8_is_defined_by_int8_weights(stored: Path, tm
     assert held and (held[0] / "state.safetensors").exists()
 
 
+def test_a_network_of_branches_is_released_as_the_one_it_merges_into(stored: Path, tmp_path: Path) -> None:
+    changes = {"architecture": "mobileone-s0", "data": Data(split=str(stored)), "int8": Int8(epochs=1)}
+    request = StudyRequest(RECIPE.model_copy(update=changes), PHANTOMS, tmp_path)
+    result = run_study(request, note=lambda _: None, track=silent, progress=False)
+    assert read_info(Path(result["checkpoints"][0])).architecture == "mobileone-s0"
+    network, info = load_checkpoint(Path(result["release"]))
+    assert info.architecture == network.architecture == "mobileone-s0-folded"
+    assert info.ranges and not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+
+
 def test_a_split_for_other_data_is_refused(stored: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="are in no fold of the split"):
         study(tmp_path, "phantom:n=60,seed=6", split=str(stored))

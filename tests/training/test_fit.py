@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import save_checkpoint
@@ -186,9 +187,28 @@ def test_frozen_stages_do_not_move() -> None:
     assert optimised == {id(p) for p in frozen.parameters() if p.requires_grad}
 
 
-def test_a_backbone_without_stages_cannot_be_frozen() -> None:
-    with pytest.raises(UsageError, match="freeze_stages: 'tiny' has no stages"):
-        task(optimiser=RECIPE.optimiser.model_copy(update={"freeze_stages": 1}))
+@pytest.mark.parametrize(("architecture", "convolutions"), [("vgg16", 7), ("resnet18", 10), ("micro", 11)])
+def test_any_backbone_can_be_frozen(architecture: str, convolutions: int) -> None:
+    """Stem and two stages: counted in the published architecture, or for 'micro' in its own."""
+    frozen = task(architecture=architecture, optimiser=RECIPE.optimiser.model_copy(update={"freeze_stages": 2}))
+    frozen.train()
+    still = [m for m in frozen.network.modules() if isinstance(m, nn.Conv2d) and not m.weight.requires_grad]
+    assert len(still) == convolutions
+    assert still == [m for m in frozen.network.modules() if isinstance(m, nn.Conv2d)][:convolutions]
+    assert all(not m.training for m in still)
+
+
+def test_more_stages_than_there_are_cannot_be_frozen() -> None:
+    with pytest.raises(UsageError, match="freeze_stages: 9 stages to freeze, but 'tiny' has 5"):
+        task(optimiser=RECIPE.optimiser.model_copy(update={"freeze_stages": 9}))
+
+
+def test_a_checkpoint_to_start_from_stands_in_for_pretrained_weights(tmp_path: Path) -> None:
+    start = tmp_path / "net.safetensors"
+    save_checkpoint(start, FractureNet("micro"), info(architecture="micro"))
+    task(architecture="micro", pretrained=True, start_from=str(start))
+    with pytest.raises(UsageError, match="micro: there are no ImageNet weights of it"):
+        task(architecture="micro", pretrained=True)
 
 
 def test_starting_from_a_checkpoint_of_the_fold(tmp_path: Path) -> None:
