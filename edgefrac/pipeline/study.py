@@ -8,9 +8,10 @@ both is not trained again, so an interrupted cross-validation goes on where it w
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from edgefrac.training.fit import TrainingSet, fit
 from edgefrac.training.recipe import Recipe
 from edgefrac.verification.figures import figures
 
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+
 CHECKPOINT, RELEASE = "checkpoint.safetensors", "release.safetensors"
 PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, for augmentation to zoom in
 
@@ -52,7 +56,7 @@ class StudyRequest:
 
 
 @dataclass(frozen=True)
-class _Material:
+class Material:
     """Real radiographs and phantoms in one pack, with the fold of each packed image (-1: phantom, always trained)."""
 
     dataset: Dataset
@@ -69,7 +73,7 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
     """Train the recipe's fold, or all; returns checkpoint paths and out-of-fold figures with 95 % intervals."""
     recipe = request.recipe
     run = request.out / recipe.name
-    material = _prepare(request, run, note, track)
+    material = prepare(request, run, note, track)
     if recipe.data.fold >= material.folds.k:
         raise UsageError(f"data.fold is {recipe.data.fold}, but there are {material.folds.k} folds (from 0)")
     wanted = range(material.folds.k) if request.all_folds else [recipe.data.fold]
@@ -78,9 +82,9 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
         folder = run / f"fold{fold}"
         if not (folder / "validation.json").exists():
             note(f"training fold {fold} of {material.folds.k}")
-            _train_fold(recipe, material, fold, folder, request.resume, track, progress)
+            train_fold(recipe, material, fold, folder, request.resume, track, progress)
         if fold == recipe.data.fold and not (folder / RELEASE).exists():
-            trained = _trained(recipe, material, fold, folder)
+            trained = trained_fold(recipe, material, fold, folder)
             release(trained, folder / RELEASE, note=note, track=track, resume=request.resume, progress=progress)
         validations.append(json.loads((folder / "validation.json").read_text(encoding="utf-8")))
     result = {
@@ -93,12 +97,13 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
     return result
 
 
-def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Material:
+def prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> Material:
+    """Open, split and pack what ``request`` trains on; packs and split are kept in ``run``."""
     recipe = request.recipe
     real = fracture_task(open_dataset(request.data))
     for finding in real.findings:
         note(f"{real.name}: {finding}")
-    folds = _folds(real, request, run, note, track)
+    folds = split_of(real, request, run, note, track)
     real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
     phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
     both = replace(real, samples=(*real.samples, *phantoms))
@@ -108,7 +113,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     exact = pack(real, recipe.input_size, run / "cache", track)
     kept = [both.samples[i] for i in large.kept]
     folds.require_unchanged({s.id: digest for s, digest in zip(kept, large.sha256, strict=True)})
-    return _Material(
+    return Material(
         dataset=real,
         folds=folds,
         large=large,
@@ -120,7 +125,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     )
 
 
-def _folds(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
+def split_of(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
     """The stored split that the recipe names, else one made by its numbers; the run keeps a copy."""
     settings = request.recipe.data
     if settings.split:
@@ -144,12 +149,21 @@ def _duplicates(dataset: Dataset, run: Path, note: Note, track: Track) -> Any:
     return load_duplicates(stored)
 
 
-def _train_fold(
-    recipe: Recipe, material: _Material, fold: int, folder: Path, resume: bool, track: Track, progress: bool
+def train_fold(
+    recipe: Recipe,
+    material: Material,
+    fold: int,
+    folder: Path,
+    resume: bool,
+    track: Track,
+    progress: bool,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
+    """Train with ``fold`` held out; leaves its checkpoint and its predictions in ``folder``."""
     recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
-    network = fit(recipe, _training_set(material, fold), folder, resume=resume, progress=progress)
-    samples, held_out = _held_out(material, fold)
+    training = _training_set(material, fold)
+    network = fit(recipe, training, folder, resume=resume, progress=progress, callbacks=callbacks)
+    samples, held_out = held_out_of(material, fold)
     state, probability = freeze(network, held_out, recipe.minimum_sensitivity, track)
     trained_on = [
         h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p
@@ -180,19 +194,20 @@ def _train_fold(
     write_atomically(folder / "validation.json", json.dumps(document).encode())
 
 
-def _training_set(material: _Material, fold: int) -> TrainingSet:
+def _training_set(material: Material, fold: int) -> TrainingSet:
     rows = np.flatnonzero(material.fold != fold)
     return TrainingSet(material.large, rows, material.labels[rows], material.phantom[rows], material.known[rows])
 
 
-def _held_out(material: _Material, fold: int) -> tuple[list[Sample], HeldOut]:
+def held_out_of(material: Material, fold: int) -> tuple[list[Sample], HeldOut]:
     """The readable radiographs of a fold, at the network's input size."""
     rows = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
     samples = [_sample(material, material.exact.kept[n]) for n in rows]
     return samples, HeldOut(material.exact.images[rows], np.array([s.label for s in samples]))
 
 
-def _trained(recipe: Recipe, material: _Material, fold: int, folder: Path) -> Trained:
+def trained_fold(recipe: Recipe, material: Material, fold: int, folder: Path) -> Trained:
+    """What ``train_fold`` left in ``folder``, ready for its release."""
     training, held_out = material.folds.split(material.dataset, fold)
     return Trained(
         checkpoint=folder / CHECKPOINT,
@@ -200,11 +215,11 @@ def _trained(recipe: Recipe, material: _Material, fold: int, folder: Path) -> Tr
         training=training,
         packed=_training_set(material, fold),
         dataset=replace(material.dataset, samples=tuple(held_out)),
-        held_out=_held_out(material, fold)[1],
+        held_out=held_out_of(material, fold)[1],
     )
 
 
-def _sample(material: _Material, index: int) -> Sample:
+def _sample(material: Material, index: int) -> Sample:
     return material.dataset.samples[index]
 
 

@@ -60,7 +60,15 @@ def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) ->
     )
 
 
-def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progress: bool) -> FractureNet:
+def fit(
+    recipe: Recipe,
+    data: TrainingSet,
+    folder: Path,
+    *,
+    resume: bool,
+    progress: bool,
+    callbacks: Sequence[Callback] = (),
+) -> FractureNet:
     """Train to the end of the recipe; with ``resume`` go on from the last whole epoch kept in ``folder``.
 
     Returns the network with the averaged weights, in eval mode. Raises CheckpointError, OutputError.
@@ -68,8 +76,8 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
     loader = batches(recipe, data)
     task = FractureTask(recipe, steps=max(2, len(loader) * recipe.epochs))
-    averaging = EMAWeightAveraging(decay=recipe.optimiser.average_decay)
-    run(task, loader, folder / "state.safetensors", recipe.epochs, [averaging], resume=resume, progress=progress)
+    watching = [EMAWeightAveraging(decay=recipe.optimiser.average_decay), *callbacks]
+    run(task, loader, folder / "state.safetensors", recipe.epochs, watching, resume=resume, progress=progress)
     return task.trained()
 
 
