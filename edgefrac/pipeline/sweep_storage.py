@@ -139,7 +139,9 @@ def _only_user(url: str) -> Iterator[bool]:
             hint="several at once share a PostgreSQL server: --storage postgresql+psycopg://…",
         ) from None
     except OSError as error:
-        raise OutputError(f"{parsed.database}: cannot be written ({error.strerror})") from error
+        raise OutputError(
+            f"{parsed.database}: cannot be written ({error.strerror})", hint="is its folder writable?"
+        ) from error
     try:
         yield True
     finally:
