@@ -14,7 +14,8 @@
     ├── MissingWeightsError       exit status 3: pretrained weights that are not here and cannot be fetched
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
-        └── MissingDecoderError   an image that cannot be read without one; an ImageError too
+        ├── MissingDecoderError   an image that cannot be read without one; an ImageError too
+        └── MissingDriverError    a database that cannot be reached without one
 
 A message names the file and the cause in one line; ``hint`` holds the next step.
 """
@@ -108,3 +109,13 @@ class MissingDecoderError(ImageError, MissingExtraError):
         # in the message too, for lists of unreadable files print no hints
         EdgeFracError.__init__(self, f"{name}: no decoder is installed for {what}: {install}", hint=install)
         self.extra = extra
+
+
+class MissingDriverError(MissingExtraError):
+    """A database whose Python driver, which is no part of any extra, is not installed."""
+
+    def __init__(self, url: str, driver: str) -> None:
+        distribution = "psycopg[binary]" if driver == "psycopg" else driver
+        EdgeFracError.__init__(
+            self, f"{url}: its driver {driver} is not installed", hint=f"pip install '{distribution}'"
+        )

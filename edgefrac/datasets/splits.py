@@ -51,6 +51,12 @@ class Folds(BaseModel):
         training = [s for s in inside if self.fold_of[s.id] != fold]
         return training, [s for s in inside if self.fold_of[s.id] == fold]
 
+    def without(self, fold: int) -> Folds:
+        """The same split with the samples of ``fold`` in no fold at all."""
+        gone = [name for name, number in self.fold_of.items() if number == fold]
+        left = {name: number for name, number in self.fold_of.items() if number != fold}
+        return self.model_copy(update={"fold_of": left, "excluded": tuple(sorted({*self.excluded, *gone}))})
+
     def require_same(self, sha256: Mapping[str, str]) -> None:
         """Refuse data that are not those the split was made for; raises ``DatasetError``.
 

@@ -47,7 +47,23 @@ class Trained:
 
 
 def release(trained: Trained, out: Path, *, note: Note, track: Track, resume: bool, progress: bool) -> CheckpointInfo:
-    """Fold, prepare for int8 by the recipe, round to float16, take ranges, freeze and measure; write to ``out``.
+    """Make a trained checkpoint exportable and measure it; write to ``out``.
+
+    Raises CheckpointError, ConversionError, ImageError, OutputError.
+    """
+    network, info = make_exportable(trained, out, note=note, track=track, resume=resume, progress=progress)
+    note(f"measuring on {len(trained.dataset)} held-out radiographs")
+    metrics = evaluate(open_session(out, threads=2), trained.dataset, track=track)
+    metrics.pop("model_sha256")  # of a file that does not hold its own figures yet
+    info = info.model_copy(update={"metrics": metrics})
+    save_checkpoint(out, network, info, half=True)
+    return info
+
+
+def make_exportable(
+    trained: Trained, out: Path, *, note: Note, track: Track, resume: bool, progress: bool
+) -> tuple[FractureNet, CheckpointInfo]:
+    """Fold, prepare for int8 by the recipe, round to float16, freeze and take ranges; write to ``out``.
 
     Raises CheckpointError, ConversionError, ImageError, OutputError.
     """
@@ -75,12 +91,7 @@ def release(trained: Trained, out: Path, *, note: Note, track: Track, resume: bo
         update={"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source, "metrics": {}}
     )
     save_checkpoint(out, network, info, half=True)
-    note(f"measuring on {len(trained.dataset)} held-out radiographs")
-    metrics = evaluate(open_session(out, threads=2), trained.dataset, track=track)
-    metrics.pop("model_sha256")  # of a file that does not hold its own figures yet
-    info = info.model_copy(update={"metrics": metrics})
-    save_checkpoint(out, network, info, half=True)
-    return info
+    return network, info
 
 
 def _prepare_for_int8(

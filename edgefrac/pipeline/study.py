@@ -8,9 +8,10 @@ both is not trained again, so an interrupted cross-validation goes on where it w
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +37,9 @@ from edgefrac.training.recipe import Recipe
 from edgefrac.training.teachers import require_unseen
 from edgefrac.verification.figures import figures
 
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+
 CHECKPOINT, RELEASE = "checkpoint.safetensors", "release.safetensors"
 PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, for augmentation to zoom in
 
@@ -56,7 +60,7 @@ class StudyRequest:
 
 
 @dataclass(frozen=True)
-class _Material:
+class Material:
     """Real radiographs and phantoms in one pack, with the fold of each packed image (-1: phantom, always trained)."""
 
     dataset: Dataset
@@ -81,7 +85,7 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
     note, track = (note, track) if first else (lambda _: None, silent)
     if first:
         claim(run, recipe, resume=request.resume)
-    material = _prepare(request, run, note, track)
+    material = prepare(request, run, note, track)
     if recipe.data.fold >= material.folds.k:
         raise UsageError(f"data.fold is {recipe.data.fold}, but there are {material.folds.k} folds (from 0)")
     wanted = range(material.folds.k) if request.all_folds else [recipe.data.fold]
@@ -93,14 +97,11 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
         folder = run / f"fold{fold}"
         if fold in untrained:
             note(f"training fold {fold} of {material.folds.k}")
-            data, shown = _training_set(material, fold), progress and first
-            network = fit(_for_fold(recipe, fold), data, folder, resume=request.resume, progress=shown)
-            if first:
-                _measure_fold(_for_fold(recipe, fold), network, material, fold, folder, track)
+            train_fold(recipe, material, fold, folder, request.resume, track, progress)
         if not first:
             continue
         if fold == recipe.data.fold and not (folder / RELEASE).exists():
-            trained = _trained(recipe, material, fold, folder)
+            trained = trained_fold(recipe, material, fold, folder)
             release(trained, folder / RELEASE, note=note, track=track, resume=request.resume, progress=progress)
         validations.append(json.loads((folder / "validation.json").read_text(encoding="utf-8")))
     if not first:
@@ -115,12 +116,13 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
     return result
 
 
-def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Material:
+def prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> Material:
+    """Open, split and pack what ``request`` trains on; packs and split are kept in ``run``."""
     recipe = request.recipe
     real = fracture_task(open_dataset(request.data))
     for finding in real.findings:
         note(f"{real.name}: {finding}")
-    folds = _folds(real, request, run, note, track)
+    folds = split_of(real, request, run, note, track)
     real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
     phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
     both = replace(real, samples=(*real.samples, *phantoms))
@@ -128,7 +130,7 @@ def _prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> _Mat
     exact = pack(real, recipe.input_size, run / "cache", track)
     kept = [both.samples[i] for i in large.kept]
     folds.require_unchanged({s.id: digest for s, digest in zip(kept, large.sha256, strict=True)})
-    return _Material(
+    return Material(
         dataset=real,
         folds=folds,
         large=large,
@@ -146,7 +148,7 @@ def packed_side(recipe: Recipe) -> int:
     return -(-int(largest * PACK_MARGIN) // 32) * 32
 
 
-def _folds(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
+def split_of(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
     """The stored split that the recipe names, else one made by its numbers; the run keeps a copy."""
     settings = request.recipe.data
     if settings.split:
@@ -174,7 +176,7 @@ def _for_fold(recipe: Recipe, fold: int) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
 
 
-def _require_unseen(recipe: Recipe, material: _Material, note: Note) -> None:
+def _require_unseen(recipe: Recipe, material: Material, note: Note) -> None:
     """The held-out fold must be new to all networks that have a part in the training."""
     held_out = [h for h, f in zip(material.large.sha256, material.fold, strict=True) if f == recipe.data.fold]
     for path in require_unseen(recipe, held_out):
@@ -183,10 +185,28 @@ def _require_unseen(recipe: Recipe, material: _Material, note: Note) -> None:
         )
 
 
-def _measure_fold(
-    recipe: Recipe, network: FractureNet, material: _Material, fold: int, folder: Path, track: Track
+def train_fold(
+    recipe: Recipe,
+    material: Material,
+    fold: int,
+    folder: Path,
+    resume: bool,
+    track: Track,
+    progress: bool,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
-    samples, held_out = _held_out(material, fold)
+    """Train with ``fold`` held out; the first process leaves its checkpoint and its predictions in ``folder``."""
+    recipe, first = _for_fold(recipe, fold), started_processes().rank == 0
+    data, shown = _training_set(material, fold), progress and first
+    network = fit(recipe, data, folder, resume=resume, progress=shown, callbacks=callbacks)
+    if first:
+        _measure_fold(recipe, network, material, fold, folder, track)
+
+
+def _measure_fold(
+    recipe: Recipe, network: FractureNet, material: Material, fold: int, folder: Path, track: Track
+) -> None:
+    samples, held_out = held_out_of(material, fold)
     state, probability = freeze(network, held_out, recipe.minimum_sensitivity, track)
     trained_on = [
         h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p
@@ -217,19 +237,20 @@ def _measure_fold(
     write_atomically(folder / "validation.json", json.dumps(document).encode())
 
 
-def _training_set(material: _Material, fold: int) -> TrainingSet:
+def _training_set(material: Material, fold: int) -> TrainingSet:
     rows = np.flatnonzero(material.fold != fold)
     return TrainingSet(material.large, rows, material.labels[rows], material.phantom[rows], material.known[rows])
 
 
-def _held_out(material: _Material, fold: int) -> tuple[list[Sample], HeldOut]:
+def held_out_of(material: Material, fold: int) -> tuple[list[Sample], HeldOut]:
     """The readable radiographs of a fold, at the network's input size."""
     rows = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
     samples = [_sample(material, material.exact.kept[n]) for n in rows]
     return samples, HeldOut(material.exact.images[rows], np.array([s.label for s in samples]))
 
 
-def _trained(recipe: Recipe, material: _Material, fold: int, folder: Path) -> Trained:
+def trained_fold(recipe: Recipe, material: Material, fold: int, folder: Path) -> Trained:
+    """What ``train_fold`` left in ``folder``, ready for its release."""
     training, held_out = material.folds.split(material.dataset, fold)
     return Trained(
         checkpoint=folder / CHECKPOINT,
@@ -237,11 +258,11 @@ def _trained(recipe: Recipe, material: _Material, fold: int, folder: Path) -> Tr
         training=training,
         packed=_training_set(material, fold),
         dataset=replace(material.dataset, samples=tuple(held_out)),
-        held_out=_held_out(material, fold)[1],
+        held_out=held_out_of(material, fold)[1],
     )
 
 
-def _sample(material: _Material, index: int) -> Sample:
+def _sample(material: Material, index: int) -> Sample:
     return material.dataset.samples[index]
 
 

@@ -69,7 +69,15 @@ def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) ->
     )
 
 
-def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progress: bool) -> FractureNet:
+def fit(
+    recipe: Recipe,
+    data: TrainingSet,
+    folder: Path,
+    *,
+    resume: bool,
+    progress: bool,
+    callbacks: Sequence[Callback] = (),
+) -> FractureNet:
     """Train to the end of the recipe; with ``resume`` go on from the last whole epoch kept in ``folder``.
 
     Returns the network with the averaged weights, in eval mode. Processes started by ``torchrun`` train it together.
@@ -80,13 +88,13 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
     loader = batches(recipe, data, processes)
     shown = data.labels[_sampler(recipe, data, ALONE).order()]
     task = FractureTask(recipe, max(2, len(loader) * recipe.epochs), positive_rate=float((shown == 1).mean()))
-    averaging = EMAWeightAveraging(decay=recipe.optimiser.average_decay)
+    watching = [EMAWeightAveraging(decay=recipe.optimiser.average_decay), *callbacks]
     run(
         task,
         loader,
         folder / "state.safetensors",
         recipe.epochs,
-        [averaging],
+        watching,
         resume=resume,
         progress=progress,
         processes=processes,

@@ -19,6 +19,7 @@ def test_the_document_names_parts_targets_and_devices(capsys: pytest.CaptureFixt
         "onnx",
         "openvino",
         "serve",
+        "sweep",
         "tflite",
         "train",
     }

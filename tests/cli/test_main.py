@@ -21,7 +21,7 @@ def test_help_is_quick() -> None:
 
 def test_help_names_every_command() -> None:
     out = processes.run("--help").stdout
-    for command in ("export", "verify", "predict", "evaluate", "train", "data", "inspect", "doctor"):
+    for command in ("export", "verify", "predict", "evaluate", "train", "sweep", "data", "inspect", "doctor"):
         assert f"  {command} " in out
 
 
