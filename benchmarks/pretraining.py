@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from edgefrac.cli.output import note, track
-from edgefrac.pipeline.study import StudyRequest, run_study
+from edgefrac.pipeline.material import StudyRequest
+from edgefrac.pipeline.study import run_study
 from edgefrac.recipes import find_recipe
 from edgefrac.recipes.reading import read_recipe
 from edgefrac.training.recipe import Recipe

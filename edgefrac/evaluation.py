@@ -190,13 +190,22 @@ def task_document(task: Task, cases: Sequence[Case], answers: Answers) -> dict[s
     known = ~np.isnan(wanted).any(axis=1)
     wanted, groups = wanted[known], np.array([case.group for case in cases])[known]
     probability = answers.probability[known, task.first_channel : task.first_channel + task.channels]
+    return multilabel_document(task.classes, wanted, probability, groups)
+
+
+def multilabel_document(
+    classes: Sequence[str],
+    answers: NDArray[np.floating],
+    probability: NDArray[np.floating],
+    groups: NDArray[np.generic],
+) -> dict[str, Any]:
+    """Macro AUROC and macro F1 with their ``_ci``, and each class's AUROC; arrays are [N, K] and [N]."""
+    each = {name: macro_auroc(answers[:, [k]], probability[:, [k]], groups) for k, name in enumerate(classes)}
     return {
-        "n": int(known.sum()),
-        **_entry("macro_auroc", macro_auroc(wanted, probability, groups)),
-        **_entry("macro_f1", macro_f1(wanted, probability, groups)),
-        "auroc": {
-            name: macro_auroc(wanted[:, [k]], probability[:, [k]], groups).value for k, name in enumerate(task.classes)
-        },
+        "n": len(answers),
+        **_entry("macro_auroc", macro_auroc(answers, probability, groups)),
+        **_entry("macro_f1", macro_f1(answers, probability, groups)),
+        "auroc": {name: estimate.value for name, estimate in each.items()},
     }
 
 

@@ -32,7 +32,8 @@ def train(
         from edgefrac.recipes import find_recipe
 
         path = find_recipe("train", recipe)  # before the imports that take seconds
-        from edgefrac.pipeline.study import StudyRequest, run_study
+        from edgefrac.pipeline.material import StudyRequest
+        from edgefrac.pipeline.study import run_study
         from edgefrac.recipes.reading import read_recipe
         from edgefrac.training.recipe import Recipe
 

@@ -13,8 +13,6 @@ from typing import Literal
 from edgefrac.datasets.sample import CLASSES, Dataset
 from edgefrac.errors import DatasetError
 
-Name = Literal["fracture", "region", "type"]
-
 UNKNOWN, NO_TYPE = "unknown", "none"
 JOINT = "+"  # "hand+leg": both are shown
 

@@ -1,4 +1,4 @@
-"""Freeze a network's operating point on its held-out radiographs: calibration, temperature and threshold."""
+"""Freeze a network's operating points on its held-out radiographs: each task's calibration and threshold."""
 
 from __future__ import annotations
 
@@ -9,33 +9,69 @@ from numpy.typing import NDArray
 
 from edgefrac.models.checkpoint import TaskState
 from edgefrac.models.inference import infer
-from edgefrac.models.network import FRACTURE, FractureNet
+from edgefrac.models.network import FractureNet, TaskSpec
 from edgefrac.progress import Track
-from edgefrac.training.operating_point import calibrate, choose_threshold
+from edgefrac.training.operating_point import Calibration, calibrate, choose_threshold
+
+_EVEN = 0.5
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Network inputs uint8 [N, S, S] and labels [N] of radiographs that training never saw."""
+    """Network inputs uint8 [N, S, S] and labels [N] of radiographs that training never saw.
+
+    ``further`` float32 [N, K - 1] are the answers to questions beside fracture, NaN where they are not known.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    further: NDArray[np.float32] | None = None
 
 
 def freeze(
     network: FractureNet, held_out: HeldOut, minimum_sensitivity: float, track: Track
-) -> tuple[TaskState, NDArray[np.float64]]:
-    """Choose calibration and threshold; the bias goes into ``network``. Also returns the probabilities [N]."""
+) -> tuple[tuple[TaskState, ...], NDArray[np.float64]]:
+    """Choose each task's calibration and threshold; biases go into ``network``. Also returns the probabilities [N, K].
+
+    A task of several classes has one temperature and one bias for all of them, and the threshold 0.5.
+    """
     logits, _ = infer(network, held_out.images, track)
-    calibration = calibrate(logits[:, 0], held_out.labels)
-    probability = calibration.probability(logits[:, 0])
-    network.head.bias.data += calibration.bias
-    state = TaskState(
-        name=FRACTURE.name,
-        kind="binary",
-        classes=FRACTURE.classes,
+    states, probabilities, first = [], [], 0
+    for task in network.tasks:
+        channels = slice(first, first + task.channels)
+        answers = held_out.labels[:, None] if task.kind == "binary" else _further(held_out, channels)
+        calibration = _calibrate(logits[:, channels], answers)
+        network.head.bias.data[channels] += calibration.bias
+        probabilities.append(calibration.probability(logits[:, channels]))
+        states.append(_state(task, calibration, probabilities[-1], held_out.labels, minimum_sensitivity))
+        first = channels.stop
+    return tuple(states), np.concatenate(probabilities, axis=1)
+
+
+def _further(held_out: HeldOut, channels: slice) -> NDArray[np.float32]:
+    assert held_out.further is not None
+    return held_out.further[:, channels.start - 1 : channels.stop - 1]
+
+
+def _calibrate(logits: NDArray[np.float32], answers: NDArray[np.number]) -> Calibration:
+    known = ~np.isnan(answers.astype(np.float64))
+    return calibrate(logits[known], answers[known].astype(np.int64))
+
+
+def _state(
+    task: TaskSpec,
+    calibration: Calibration,
+    probability: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    minimum_sensitivity: float,
+) -> TaskState:
+    binary = task.kind == "binary"
+    rule = f"largest with sensitivity >= {minimum_sensitivity:.2f} on validation" if binary else "even odds"
+    return TaskState(
+        name=task.name,
+        kind="binary" if binary else "multilabel",
+        classes=task.classes,
         temperature=calibration.temperature,
-        threshold=choose_threshold(probability, held_out.labels, minimum_sensitivity),
-        threshold_rule=f"largest with sensitivity >= {minimum_sensitivity:.2f} on validation",
+        threshold=choose_threshold(probability[:, 0], labels, minimum_sensitivity) if binary else _EVEN,
+        threshold_rule=rule,
     )
-    return state, probability

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.sample import Dataset
-from edgefrac.pipeline.study import packed_side
+from edgefrac.pipeline.material import packed_side
 from edgefrac.progress import Track
 from edgefrac.training.augmentation import augment_batch
 from edgefrac.training.cache import pack
@@ -41,13 +41,14 @@ def write_preview(recipe: Recipe, data: str, out: Path, track: Track) -> list[st
         batch = {
             "image": torch.from_numpy(np.array(packed.images))[:, None],
             "mask": torch.from_numpy(np.array(packed.masks))[:, None],
-            "label": torch.tensor([float(s.label > 0) for s in shown]),
+            "label": torch.tensor([[float(s.label > 0)] for s in shown]),
             "known": torch.tensor([float(s.label == 0 or bool(s.boxes or s.polygons)) for s in shown]),
         }
     columns = [_tiles({**batch, "mask": batch["mask"] / 255})]
     for draw in range(_DRAWS):
         stage = recipe.stages[draw % len(recipe.stages)]
-        columns.append(_tiles(augment_batch(batch, stage, recipe.augmentation, step_generator(recipe, draw))))
+        generator, located = step_generator(recipe, draw), torch.tensor([True])
+        columns.append(_tiles(augment_batch(batch, stage, recipe.augmentation, generator, located)))
     caption = f"{recipe.name}: radiographs of {dataset.name} as packed, then as training sees them; fractures outlined"
     write_atomically(out, _sheet(columns, caption))
     return [s.id for s in shown]

@@ -76,10 +76,10 @@ def make_exportable(
         note(f"preparing for int8, with {len(chosen)} training radiographs to equalize by")
         _prepare_for_int8(network, trained, images, out.parent / "int8", resume=resume, progress=progress)
     halve(network)
-    state, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
+    states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     info = info.model_copy(
         update={
-            "tasks": (state,),
+            "tasks": states,
             "recipe": trained.recipe.model_dump(mode="json"),
             "architecture": network.architecture,
         }

@@ -48,7 +48,7 @@ def _changed(stored: Path, recipe: Recipe) -> list[tuple[str, Any, Any]]:
 def _values(section: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every key with its dots, in the order of the recipe's models; lists and free mappings are values."""
     for key, value in section.items():
-        if isinstance(value, dict) and not (prefix == "data." and key == "columns"):
+        if isinstance(value, dict) and f"{prefix}{key}" not in ("tasks", "data.columns"):
             yield from _values(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

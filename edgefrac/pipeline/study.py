@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +17,17 @@ import numpy as np
 
 from edgefrac import __version__
 from edgefrac.contract import TrainingData, pack_hashes
-from edgefrac.datasets import Folds, find_duplicates, fracture_task, load_folds, make_folds, open_dataset
-from edgefrac.datasets.duplicates import load_duplicates
 from edgefrac.datasets.files import write_atomically
-from edgefrac.datasets.phantom import phantom_dataset
-from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import UsageError
-from edgefrac.evaluation import figures_document
-from edgefrac.models.checkpoint import CheckpointInfo, save_checkpoint
-from edgefrac.models.network import FractureNet
+from edgefrac.evaluation import figures_document, multilabel_document
+from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
+from edgefrac.models.network import FractureNet, TaskSpec
 from edgefrac.pipeline.freezing import HeldOut, freeze
+from edgefrac.pipeline.material import Material, StudyRequest, held_out_of, prepare, training_set
 from edgefrac.pipeline.release import Trained, release
 from edgefrac.pipeline.run_folder import claim
 from edgefrac.progress import Note, Track, silent
-from edgefrac.training.cache import Pack, pack
-from edgefrac.training.fit import TrainingSet, fit
+from edgefrac.training.fit import fit
 from edgefrac.training.processes import started_processes
 from edgefrac.training.recipe import Recipe
 from edgefrac.training.teachers import require_unseen
@@ -41,36 +37,6 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
 
 CHECKPOINT, RELEASE = "checkpoint.safetensors", "release.safetensors"
-PACK_MARGIN = 1.2  # packed images are this much larger than the largest input, for augmentation to zoom in
-
-
-@dataclass(frozen=True)
-class StudyRequest:
-    """What to train and where; ``all_folds`` cross-validates.
-
-    A split that the recipe names is looked for as given, else beside the recipe in ``recipe_folder``.
-    """
-
-    recipe: Recipe
-    data: str
-    out: Path
-    resume: bool = False
-    all_folds: bool = False
-    recipe_folder: Path = Path()
-
-
-@dataclass(frozen=True)
-class Material:
-    """Real radiographs and phantoms in one pack, with the fold of each packed image (-1: phantom, always trained)."""
-
-    dataset: Dataset
-    folds: Folds
-    large: Pack
-    exact: Pack
-    labels: np.ndarray
-    fold: np.ndarray
-    known: np.ndarray
-    phantom: np.ndarray
 
 
 def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool = True) -> dict[str, Any]:
@@ -116,62 +82,6 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
     return result
 
 
-def prepare(request: StudyRequest, run: Path, note: Note, track: Track) -> Material:
-    """Open, split and pack what ``request`` trains on; packs and split are kept in ``run``."""
-    recipe = request.recipe
-    real = fracture_task(open_dataset(request.data))
-    for finding in real.findings:
-        note(f"{real.name}: {finding}")
-    folds = split_of(real, request, run, note, track)
-    real = replace(real, samples=tuple(s for s in real.samples if s.id in folds.fold_of))
-    phantoms = phantom_dataset(recipe.data.phantoms, recipe.data.phantom_seed).samples if recipe.data.phantoms else ()
-    both = replace(real, samples=(*real.samples, *phantoms))
-    large = pack(both, packed_side(recipe), run / "cache", track)
-    exact = pack(real, recipe.input_size, run / "cache", track)
-    kept = [both.samples[i] for i in large.kept]
-    folds.require_unchanged({s.id: digest for s, digest in zip(kept, large.sha256, strict=True)})
-    return Material(
-        dataset=real,
-        folds=folds,
-        large=large,
-        exact=exact,
-        labels=np.array([s.label for s in kept]),
-        fold=np.array([folds.fold_of.get(s.id, -1) for s in kept]),
-        known=np.array([s.label == 0 or bool(s.boxes) for s in kept]),
-        phantom=np.array([s.id not in folds.fold_of for s in kept]),
-    )
-
-
-def packed_side(recipe: Recipe) -> int:
-    """Side in pixels of the images that augmentation takes its views from."""
-    largest = max(stage.size for stage in recipe.stages)
-    return -(-int(largest * PACK_MARGIN) // 32) * 32
-
-
-def split_of(dataset: Dataset, request: StudyRequest, run: Path, note: Note, track: Track) -> Folds:
-    """The stored split that the recipe names, else one made by its numbers; the run keeps a copy."""
-    settings = request.recipe.data
-    if settings.split:
-        given = Path(settings.split)
-        folds = load_folds(given if given.exists() else request.recipe_folder / given)
-        folds.split(dataset, 0)  # raises for radiographs that it does not know
-        note(f"{dataset.name}: {folds.k} folds as stored in {settings.split}")
-    else:
-        duplicates = _duplicates(dataset, run, note, track)
-        folds = make_folds(dataset, k=settings.folds, seed=settings.split_seed, duplicates=duplicates)
-    folds.save(run / "split.json")
-    return folds
-
-
-def _duplicates(dataset: Dataset, run: Path, note: Note, track: Track) -> Any:
-    stored = run / "duplicates.json"
-    if not stored.exists():
-        note(f"{dataset.name}: looking for duplicates among {len(dataset)} radiographs")
-        run.mkdir(parents=True, exist_ok=True)
-        find_duplicates(dataset, track=track).save(stored)
-    return load_duplicates(stored)
-
-
 def _for_fold(recipe: Recipe, fold: int) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
 
@@ -197,8 +107,9 @@ def train_fold(
 ) -> None:
     """Train with ``fold`` held out; the first process leaves its checkpoint and its predictions in ``folder``."""
     recipe, first = _for_fold(recipe, fold), started_processes().rank == 0
-    data, shown = _training_set(material, fold), progress and first
-    network = fit(recipe, data, folder, resume=resume, progress=shown, callbacks=callbacks)
+    data, shown = training_set(material, fold), progress and first
+    tasks = tuple(TaskSpec(q.name, q.kind, q.classes) for q in material.questions)
+    network = fit(recipe, data, folder, resume=resume, progress=shown, callbacks=callbacks, tasks=tasks)
     if first:
         _measure_fold(recipe, network, material, fold, folder, track)
 
@@ -207,7 +118,7 @@ def _measure_fold(
     recipe: Recipe, network: FractureNet, material: Material, fold: int, folder: Path, track: Track
 ) -> None:
     samples, held_out = held_out_of(material, fold)
-    state, probability = freeze(network, held_out, recipe.minimum_sensitivity, track)
+    states, probability = freeze(network, held_out, recipe.minimum_sensitivity, track)
     trained_on = [
         h for h, f, p in zip(material.large.sha256, material.fold, material.phantom, strict=True) if f != fold and not p
     ]
@@ -216,7 +127,7 @@ def _measure_fold(
         version=__version__,
         architecture=recipe.architecture,
         input_size=recipe.input_size,
-        tasks=(state,),
+        tasks=states,
         training_data=TrainingData(
             names=(material.dataset.name, *(("phantoms, not clinical",) if material.phantom.any() else ())),
             licence=material.dataset.licence,
@@ -231,22 +142,11 @@ def _measure_fold(
         "ids": [s.id for s in samples],
         "labels": held_out.labels.tolist(),
         "groups": [s.group for s in samples],
-        "probability": probability.tolist(),
-        "threshold": state.threshold,
+        "probability": probability[:, 0].tolist(),
+        "threshold": states[0].threshold,
+        "tasks": _further_answers(states, held_out, probability),
     }
     write_atomically(folder / "validation.json", json.dumps(document).encode())
-
-
-def _training_set(material: Material, fold: int) -> TrainingSet:
-    rows = np.flatnonzero(material.fold != fold)
-    return TrainingSet(material.large, rows, material.labels[rows], material.phantom[rows], material.known[rows])
-
-
-def held_out_of(material: Material, fold: int) -> tuple[list[Sample], HeldOut]:
-    """The readable radiographs of a fold, at the network's input size."""
-    rows = [n for n, i in enumerate(material.exact.kept) if material.folds.fold_of[_sample(material, i).id] == fold]
-    samples = [_sample(material, material.exact.kept[n]) for n in rows]
-    return samples, HeldOut(material.exact.images[rows], np.array([s.label for s in samples]))
 
 
 def trained_fold(recipe: Recipe, material: Material, fold: int, folder: Path) -> Trained:
@@ -256,14 +156,29 @@ def trained_fold(recipe: Recipe, material: Material, fold: int, folder: Path) ->
         checkpoint=folder / CHECKPOINT,
         recipe=recipe,
         training=training,
-        packed=_training_set(material, fold),
+        packed=training_set(material, fold),
         dataset=replace(material.dataset, samples=tuple(held_out)),
         held_out=held_out_of(material, fold)[1],
     )
 
 
-def _sample(material: Material, index: int) -> Sample:
-    return material.dataset.samples[index]
+def _further_answers(states: tuple[TaskState, ...], held_out: HeldOut, probability: np.ndarray) -> dict[str, Any]:
+    """By task beside fracture: its classes, and of the images whose answer is known, answers and probabilities."""
+    found: dict[str, Any] = {}
+    first = 1
+    for state in states[1:]:
+        channels = slice(first, first + len(state.classes))
+        assert held_out.further is not None
+        answers = held_out.further[:, first - 1 : channels.stop - 1]
+        known = ~np.isnan(answers).any(axis=1)
+        found[state.name] = {
+            "classes": state.classes,
+            "images": np.flatnonzero(known).tolist(),
+            "answers": answers[known].tolist(),
+            "probability": probability[known, channels].tolist(),
+        }
+        first = channels.stop
+    return found
 
 
 def _pooled(validations: list[dict[str, Any]]) -> dict[str, Any]:
@@ -272,7 +187,17 @@ def _pooled(validations: list[dict[str, Any]]) -> dict[str, Any]:
     groups = np.concatenate([v["groups"] for v in validations])
     # shifting each fold's log-odds by its own threshold lets one threshold serve the pooled figures
     shifted = np.concatenate([_logit(v["probability"]) - _logit([v["threshold"]]) for v in validations])
-    return figures_document(figures(labels, 1 / (1 + np.exp(-shifted)), groups, 0.5))
+    document = figures_document(figures(labels, 1 / (1 + np.exp(-shifted)), groups, 0.5))
+    names = validations[0]["tasks"]
+    further = {name: _pooled_task([(v["tasks"][name], v["groups"]) for v in validations]) for name in names}
+    return {**document, "tasks": further} if further else document
+
+
+def _pooled_task(parts: list[tuple[dict[str, Any], list[str]]]) -> dict[str, Any]:
+    answers = np.concatenate([part["answers"] for part, _ in parts])
+    probability = np.concatenate([part["probability"] for part, _ in parts])
+    groups = np.concatenate([np.array(groups)[part["images"]] for part, groups in parts])
+    return multilabel_document(parts[0][0]["classes"], answers, probability, groups)
 
 
 def _logit(probability: Any) -> np.ndarray:

@@ -24,8 +24,8 @@ from edgefrac.datasets.files import write_atomically
 from edgefrac.errors import MissingExtraError, OutputError
 from edgefrac.models.network import FractureNet
 from edgefrac.pipeline.freezing import HeldOut
+from edgefrac.pipeline.material import held_out_of
 from edgefrac.pipeline.pruning import Milestone, falls_behind, flops, held_out_auroc
-from edgefrac.pipeline.study import held_out_of
 from edgefrac.pipeline.sweep_recipe import Objective, Sweep, Value
 from edgefrac.pipeline.sweep_storage import DIRECTIONS, RETRY_OF, open_study, require_same, retry, suggest
 from edgefrac.pipeline.sweep_trial import INT8, Arena, inner_recipe, latencies, material_of, open_arena, run_trial

@@ -20,9 +20,10 @@ from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.splits import Folds
 from edgefrac.errors import OutputError, UsageError
 from edgefrac.pipeline.freezing import HeldOut
+from edgefrac.pipeline.material import Material, StudyRequest, held_out_of, prepare, split_of
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.release import make_exportable
-from edgefrac.pipeline.study import Material, StudyRequest, held_out_of, prepare, split_of, train_fold, trained_fold
+from edgefrac.pipeline.study import train_fold, trained_fold
 from edgefrac.pipeline.subject import load_subject
 from edgefrac.pipeline.sweep_recipe import Sweep
 from edgefrac.progress import Note, Track

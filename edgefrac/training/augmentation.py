@@ -19,13 +19,21 @@ _BLUR_RADIUS = 3
 
 
 def augment_batch(
-    batch: dict[str, torch.Tensor], stage: Stage, settings: Augmentation, generator: torch.Generator
+    batch: dict[str, torch.Tensor],
+    stage: Stage,
+    settings: Augmentation,
+    generator: torch.Generator,
+    located: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
-    """What training sees of a packed batch (``image``, ``mask``, ``label``, ``known``) in the given stage."""
+    """What training sees of a packed batch (``image``, ``mask``, ``label``, ``known``) in the given stage.
+
+    ``located`` bool (K,) says which of the labels (B, K) are of what the mask shows: a crop beside it has none of them.
+    """
     images, masks = augment(batch["image"], batch["mask"], stage, settings, generator)
     label = batch["label"]
     if stage.view < 1:
-        label = label * ((masks.amax((1, 2, 3)) > 0.5) | (batch["known"] == 0))
+        missed = (masks.amax((1, 2, 3)) <= 0.5) & (batch["known"] == 1)
+        label = label.masked_fill(missed[:, None] & located.to(label.device), 0)
     augmented = {**batch, "image": images, "mask": masks, "label": label}
     return mix(augmented, settings, generator) if settings.mixup or settings.cutmix else augmented
 

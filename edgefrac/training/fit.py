@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgefrac.errors import OutputError, UsageError
-from edgefrac.models.network import FractureNet
+from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec
 from edgefrac.training.allocator import keep_memory
 from edgefrac.training.cache import Pack
 from edgefrac.training.processes import ALONE, Processes, started_processes
@@ -35,13 +36,23 @@ _LONGEST_WAIT = timedelta(days=1)  # the other processes wait while the first on
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What the loop sees: ``rows`` of a pack, with label, phantom flag and known-mask flag of each row."""
+    """What the loop sees: ``rows`` of a pack, with label, phantom flag and known-mask flag of each row.
+
+    ``further`` float32 [N, K - 1] are the answers to questions beside fracture, NaN where they are not known.
+    """
 
     pack: Pack
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     phantom: NDArray[np.bool_]
     known: NDArray[np.bool_]
+    further: NDArray[np.float32] | None = None
+
+    @cached_property
+    def answers(self) -> NDArray[np.float32]:
+        """Answers to all questions, float32 [N, K], fracture first."""
+        first = self.labels[:, None].astype(np.float32)
+        return first if self.further is None else np.concatenate([first, self.further], axis=1)
 
 
 class _Packed(Dataset[dict[str, torch.Tensor]]):
@@ -57,7 +68,7 @@ class _Packed(Dataset[dict[str, torch.Tensor]]):
         return {
             "image": torch.from_numpy(self.data.pack.images[rows])[:, None],
             "mask": torch.from_numpy(self.data.pack.masks[rows])[:, None],
-            "label": torch.from_numpy(self.data.labels[indices].astype(np.float32)),
+            "label": torch.from_numpy(self.data.answers[indices]),
             "known": torch.from_numpy(self.data.known[indices].astype(np.float32)),
         }
 
@@ -77,6 +88,7 @@ def fit(
     resume: bool,
     progress: bool,
     callbacks: Sequence[Callback] = (),
+    tasks: tuple[TaskSpec, ...] = (FRACTURE,),
 ) -> FractureNet:
     """Train to the end of the recipe; with ``resume`` go on from the last whole epoch kept in ``folder``.
 
@@ -86,8 +98,8 @@ def fit(
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
     processes = started_processes()
     loader = batches(recipe, data, processes)
-    shown = data.labels[_sampler(recipe, data, ALONE).order()]
-    task = FractureTask(recipe, max(2, len(loader) * recipe.epochs), positive_rate=float((shown == 1).mean()))
+    shown = torch.from_numpy(data.answers[_sampler(recipe, data, ALONE).order()])
+    task = FractureTask(recipe, max(2, len(loader) * recipe.epochs), tasks, shown.nanmean(0).nan_to_num(0.5))
     watching = [EMAWeightAveraging(decay=recipe.optimiser.average_decay), *callbacks]
     run(
         task,

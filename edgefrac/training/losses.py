@@ -24,14 +24,13 @@ class EvidenceLoss(nn.Module):
         self.register_buffer("positive_weight", torch.tensor(positive_weight))
 
     def forward(self, evidence: torch.Tensor, masks: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """Mean over cells and over the images with ``known`` (B,) masks.
+        """Mean over cells and over the images and channels whose masks are ``known`` (B, L), 1 or 0.
 
-        ``evidence`` is (B, 1, h, w); ``masks`` (B, 1, H, W) in [0, 1], pooled to cells by their maximum.
+        ``evidence`` is (B, L, h, w); ``masks`` (B, L, H, W) in [0, 1], pooled to cells by their maximum.
         """
         targets = functional.adaptive_max_pool2d(masks, evidence.shape[-2:])
         logits = evidence * self.log_scale.exp() + self.offset
         cells = functional.binary_cross_entropy_with_logits(
             logits, targets, pos_weight=self.positive_weight, reduction="none"
         )
-        per_image = cells.mean((1, 2, 3))
-        return (per_image * known).sum() / known.sum().clamp(min=1)
+        return (cells.mean((2, 3)) * known).sum() / known.sum().clamp(min=1)

@@ -15,7 +15,7 @@ _MASK_SCALE = 4
 def mix(batch: dict[str, torch.Tensor], settings: Augmentation, generator: torch.Generator) -> dict[str, torch.Tensor]:
     """An augmented batch, each image mixed with another; labels become shares of both.
 
-    ``image`` uint8 (B, 1, S, S), ``mask`` (B, 1, S / 4, S / 4), ``label`` (B,) or (B, K), ``known`` (B,): the mask of
+    ``image`` uint8 (B, 1, S, S), ``mask`` (B, 1, S / 4, S / 4), ``label`` (B, K), ``known`` (B,): the mask of
     a mixture is known where both are. One share for the whole batch, as in both papers.
     """
     # torch draws no beta distribution from a generator

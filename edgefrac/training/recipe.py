@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+QUESTIONS = ("fracture", "region", "type")
 
 
 class _Section(BaseModel):
@@ -146,6 +148,9 @@ class Recipe(_Section):
         default="fp32", description="of the arithmetic; weights stay float32. auto: bf16 on GPUs that have it"
     )
     stages: tuple[Stage, ...] = Field(min_length=1)
+    tasks: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={"fracture": 1.0}, description="what is learned, fracture first, with the weights of the losses"
+    )
     minimum_sensitivity: float = Field(default=0.90, gt=0, lt=1, description="operating point, chosen on validation")
     data: Data = Data()
     sampling: Sampling = Sampling()
@@ -155,6 +160,13 @@ class Recipe(_Section):
     distillation: Distillation = Distillation()
     optimiser: Optimiser = Optimiser()
     int8: Int8 = Int8()
+
+    @field_validator("tasks")
+    @classmethod
+    def _fracture_is_first(cls, tasks: dict[str, float]) -> dict[str, float]:
+        if next(iter(tasks), "") != QUESTIONS[0] or not set(tasks) <= set(QUESTIONS):
+            raise ValueError(f"{QUESTIONS[0]} comes first, then any of {', '.join(QUESTIONS[1:])}")
+        return tasks
 
     @property
     def input_size(self) -> int:

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint
-from edgefrac.models.network import FRACTURE, FractureNet, channels_last, normalise
+from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec, channels_last, normalise
 from edgefrac.training.answer import answer
 from edgefrac.training.augmentation import augment_batch
 from edgefrac.training.distillation import Distillation
@@ -21,22 +21,33 @@ from edgefrac.training.schedule import one_cycle
 from edgefrac.training.teachers import checkpoint_of_fold
 
 Batch = dict[str, torch.Tensor]
+LOCATED = ("fracture", "type")  # tasks whose evidence the fracture masks supervise
 
 
 class FractureTask(pl.LightningModule):
     """Trains a ``FractureNet`` on batches of packed images (see ``training.cache``)."""
 
-    def __init__(self, recipe: Recipe, steps: int, positive_rate: float = 0.5) -> None:
-        """``positive_rate``: the share of positives among the images shown, for logit adjustment."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        steps: int,
+        tasks: tuple[TaskSpec, ...] = (FRACTURE,),
+        positive_rate: torch.Tensor | None = None,
+    ) -> None:
+        """``positive_rate`` (K,): the share of positives among the images shown, for logit adjustment."""
         super().__init__()
         self.recipe = recipe
         self.steps = steps
-        self.network = FractureNet(recipe.architecture, pretrained=recipe.pretrained and not recipe.start_from)
+        self.network = FractureNet(recipe.architecture, tasks, pretrained=recipe.pretrained and not recipe.start_from)
         if recipe.start_from:
-            self.network.load_state_dict(_weights_to_start_from(recipe))
+            self.network.load_state_dict(_weights_to_start_from(recipe, tasks))
         channels_last(self.network)
         self.distillation = Distillation(recipe, self.network.tasks) if recipe.distillation.teachers else None
-        self.label_loss = LabelLoss(recipe.imbalance, torch.tensor([positive_rate]))
+        channels = [task for task in tasks for _ in range(task.channels)]
+        self.channel_weights = torch.tensor([recipe.tasks[task.name] / task.channels for task in channels])
+        self.located = torch.tensor([task.name in LOCATED for task in channels])
+        rate = torch.full((len(channels),), 0.5) if positive_rate is None else positive_rate
+        self.label_loss = LabelLoss(recipe.imbalance, rate)
         self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
         self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
         for module in self.frozen:
@@ -55,7 +66,7 @@ class FractureTask(pl.LightningModule):
             return batch
         stage = self.recipe.stage_at(self.current_epoch)
         generator = step_generator(self.recipe, self.global_step, rank=self.global_rank)
-        return augment_batch(batch, stage, self.recipe.augmentation, generator)
+        return augment_batch(batch, stage, self.recipe.augmentation, generator, self.located)
 
     def trained(self) -> FractureNet:
         """The network as it leaves training: on the CPU, in eval mode."""
@@ -65,14 +76,30 @@ class FractureTask(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         image = normalise(batch["image"]).to(memory_format=torch.channels_last)
         said = answer(self.network, image, attention=self.distillation is not None and self.distillation.attention)
-        classification = self.label_loss(said.logits, batch["label"].view_as(said.logits)).mean()
-        localisation = self.evidence_loss(said.evidence, batch["mask"], batch["known"])
+        classification = self._classification(said.logits, batch["label"])
+        localisation = self._localisation(said.evidence, batch)
         loss: torch.Tensor = classification + self.recipe.evidence.weight * localisation
         parts = {"class": classification, "map": localisation}
         if self.distillation is not None:
             taught, learned = self.distillation(said, image, self.recipe.stage_at(self.current_epoch).view)
             loss, parts = loss + taught, {**parts, **learned}
         self.log_dict({"loss": loss, **parts}, prog_bar=True)
+        return loss
+
+    def _classification(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Each channel's mean over the images whose answer is known; then their weighted sum."""
+        known = ~labels.isnan()
+        losses = self.label_loss(logits, labels.nan_to_num()) * known
+        means = losses.sum(0) / known.sum(0).clamp(min=1)
+        return torch.dot(means, self.channel_weights.to(means.device))
+
+    def _localisation(self, evidence: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """A mask is that of the fracture, and of its type: empty in the channels of all other types."""
+        labels = batch["label"][:, self.located]
+        shown = labels.T[1:, :, None, None, None] > 0
+        masks = torch.cat([batch["mask"], *(batch["mask"] * of_type for of_type in shown)], dim=1)
+        known = batch["known"][:, None] * ~labels.isnan()
+        loss: torch.Tensor = self.evidence_loss(evidence[:, self.located], masks, known)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -92,12 +119,14 @@ def step_generator(recipe: Recipe, step: int, device: torch.device | str = "cpu"
     return torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step + rank * 1_000_000_007)
 
 
-def _weights_to_start_from(recipe: Recipe) -> dict[str, torch.Tensor]:
+def _weights_to_start_from(recipe: Recipe, tasks: tuple[TaskSpec, ...]) -> dict[str, torch.Tensor]:
     path = checkpoint_of_fold(recipe.start_from, recipe)
     trained, _ = load_checkpoint(path)
-    if (trained.architecture, trained.tasks) != (recipe.architecture, (FRACTURE,)):
-        tasks = ", ".join(task.name for task in trained.tasks)
-        raise CheckpointError(f"{path}: holds '{trained.architecture}' for {tasks}, not '{recipe.architecture}'")
+    if (trained.architecture, trained.tasks) != (recipe.architecture, tasks):
+        found, wanted = (", ".join(task.name for task in each) for each in (trained.tasks, tasks))
+        raise CheckpointError(
+            f"{path}: holds '{trained.architecture}' for {found}, not '{recipe.architecture}' for {wanted}"
+        )
     return trained.state_dict()
 
 

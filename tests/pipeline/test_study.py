@@ -12,8 +12,11 @@ import torch
 from edgefrac.datasets import find_duplicates, load_folds, make_folds, open_dataset
 from edgefrac.errors import DatasetError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint, read_info
-from edgefrac.pipeline.study import StudyRequest, run_study
+from edgefrac.pipeline.export import ExportRequest, export_bundle
+from edgefrac.pipeline.material import StudyRequest
+from edgefrac.pipeline.study import run_study
 from edgefrac.progress import silent
+from edgefrac.runtimes.session import open_session
 from edgefrac.training.recipe import Data, Int8, Recipe, Sampling, Stage
 
 PHANTOMS = "phantom:n=48,seed=5"
@@ -107,3 +110,24 @@ def test_radiographs_that_changed_are_refused(stored: Path, tmp_path: Path) -> N
 def test_a_fold_that_is_not_there(stored: Path, split: bool, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fold is 3, but there are 3 folds"):
         study(tmp_path, fold=3, folds=3, split=str(stored) if split else "")
+
+
+def test_several_questions_from_training_to_the_exported_file(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"tasks": {"fracture": 1.0, "region": 0.3, "type": 0.3}, "data": Data(folds=3)})
+    request = StudyRequest(recipe, "phantom:n=120,seed=5", tmp_path)
+    result = run_study(request, note=lambda _: None, track=silent, progress=False)
+    pooled = result["out_of_fold"]["tasks"]
+    assert pooled["region"]["n"] == result["out_of_fold"]["n"] and 0 <= pooled["region"]["macro_auroc"] <= 1
+    assert pooled["type"]["macro_f1_ci"][0] < pooled["type"]["macro_f1_ci"][1]
+    info = read_info(Path(result["release"]))
+    assert [task.name for task in info.tasks] == ["fracture", "region", "type"]
+    assert {"spiral", "transverse"} <= set(info.tasks[2].classes)
+    # what evaluation measures on the release is what validation measured on the checkpoint, but for float16 weights
+    assert info.metrics["tasks"]["region"]["macro_auroc"] == pytest.approx(pooled["region"]["macro_auroc"], abs=0.02)
+    request = ExportRequest(checkpoint=Path(result["release"]), precision="fp32", out=tmp_path / "bundle")
+    exported = export_bundle(request, note=lambda _: None, track=silent)
+    assert exported.passed
+    contract = open_session(Path(exported.rows[0]["path"])).contract
+    assert [task.first_channel for task in contract.tasks] == [0, 1, 1 + len(info.tasks[1].classes)]
+    certificate = (tmp_path / "bundle" / "certificate.json").read_text()
+    assert "probability_difference of region" in certificate and "probability_difference of type" in certificate

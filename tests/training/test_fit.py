@@ -132,7 +132,7 @@ def test_a_crops_label_is_whether_its_fracture_is_in_view() -> None:
     images[:, :, 40:60, 40:60], masks[:, :, 10:15, 10:15] = 250, 255
     known = torch.ones(64)
     known[32:] = 0
-    batch = {"image": images, "mask": masks, "label": torch.ones(64), "known": known}
+    batch = {"image": images, "mask": masks, "label": torch.ones(64, 1), "known": known}
     warp = Augmentation(rotation_degrees=0, scale=0, shift=1, flip=False, gamma=0, contrast=0, blur=0, noise=0)
     crops = task(augmentation=warp, stages=(Stage(epochs=1, size=64, view=0.25),))
     seen = []
@@ -152,7 +152,7 @@ def test_every_step_warps_in_its_own_way() -> None:
     batch = {
         "image": torch.randint(0, 255, (2, 1, 80, 80), generator=torch.Generator().manual_seed(0)).byte(),
         "mask": torch.zeros((2, 1, 20, 20), dtype=torch.uint8),
-        "label": torch.ones(2),
+        "label": torch.ones(2, 1),
         "known": torch.ones(2),
     }
 
@@ -170,10 +170,10 @@ def test_whole_images_keep_their_label() -> None:
     batch = {
         "image": torch.zeros((2, 1, 80, 80), dtype=torch.uint8),
         "mask": torch.zeros((2, 1, 20, 20), dtype=torch.uint8),
-        "label": torch.tensor([1.0, 0.0]),
+        "label": torch.tensor([[1.0], [0.0]]),
         "known": torch.ones(2),
     }
-    assert whole.on_after_batch_transfer(batch, 0)["label"].tolist() == [1.0, 0.0]
+    assert whole.on_after_batch_transfer(batch, 0)["label"].tolist() == [[1.0], [0.0]]
 
 
 def test_frozen_stages_do_not_move() -> None:
