@@ -27,6 +27,7 @@ STAND_INS = {
     "model-int8.tflite": "model-int8.tflite",
     "radiograph.png": "radiograph.png",
     "reference": "toy",
+    "train/sweep.yaml": "toy-sweep",
 }
 UNDECIDED_ON_FEW = {"export", "verify"}  # status 1: sixty phantoms are too few for an int8 verdict
 

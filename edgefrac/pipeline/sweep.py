@@ -103,7 +103,7 @@ class _Trials:
         try:
             measured = self._measure(trial, values, folder)
         except optuna.TrialPruned as pruned:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             self.note(f"trial {trial.number}: given up, {pruned}")
             self.failures.clear()
             raise

@@ -162,7 +162,10 @@ def _database_errors(url: str) -> Iterator[None]:
         ) from error
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()[0]
-        raise UsageError(f"{shown}: the database cannot be used ({cause})", hint="is the URL right?") from error
+        raise UsageError(
+            f"{shown}: the database cannot be used ({cause})",
+            hint="is the URL right? where several began at once, run this again",
+        ) from error
 
 
 def _storage(url: str, alone: bool) -> optuna.storages.BaseStorage:

@@ -114,6 +114,10 @@ def run_trial(
         [sample.group for sample in samples],
         session.contract.task().threshold,
     )
+    if found.auroc.interval is None:
+        raise UsageError(
+            f"fold {fold}: {found.positives} fractured of {found.n} are too few for an interval of the AUROC"
+        )
     return {
         "auroc": found.auroc.value,
         "auroc_ci": found.auroc.interval,
