@@ -16,7 +16,7 @@ from edgefrac.models.registry import Backbone, backbone
 @backbone("mobilenetv2")
 def mobilenetv2(pretrained: bool) -> Backbone:
     """2.2 M parameters, (B, 1, S, S) -> (B, 1280, S/32, S/32)."""
-    net = timm_network("mobilenetv2_100", drop_rate=0.0)
+    net = timm_network("mobilenetv2_100")
     if pretrained:
         load_from_hub(net)
     features = nn.Sequential(nn.Sequential(net.conv_stem, net.bn1), *net.blocks, nn.Sequential(net.conv_head, net.bn2))
@@ -24,7 +24,7 @@ def mobilenetv2(pretrained: bool) -> Backbone:
 
 
 def _version3(size: str, channels: int, pretrained: bool) -> Backbone:
-    net = timm_network(f"mobilenetv3_{size}_100", drop_rate=0.0)
+    net = timm_network(f"mobilenetv3_{size}_100")
     if pretrained:
         load_from_hub(net)
     features = nn.Sequential(nn.Sequential(net.conv_stem, net.bn1), *net.blocks)
