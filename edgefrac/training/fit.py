@@ -62,6 +62,14 @@ class _Packed(Dataset[dict[str, torch.Tensor]]):
         }
 
 
+class _Averaging(EMAWeightAveraging):
+    """Gives the averaged weights also where a run is resumed after its last epoch: the loop then ends unstarted."""
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Again, where ``on_train_end`` did it."""
+        self._copy_average_to_current(pl_module)
+
+
 def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) -> Batches:
     """Batches of ``data`` in the sampler's order, straight from the pack."""
     return DataLoader(
@@ -80,7 +88,7 @@ def fit(recipe: Recipe, data: TrainingSet, folder: Path, *, resume: bool, progre
     loader = batches(recipe, data, processes)
     shown = data.labels[_sampler(recipe, data, ALONE).order()]
     task = FractureTask(recipe, max(2, len(loader) * recipe.epochs), positive_rate=float((shown == 1).mean()))
-    averaging = EMAWeightAveraging(decay=recipe.optimiser.average_decay)
+    averaging = _Averaging(decay=recipe.optimiser.average_decay)
     run(
         task,
         loader,
