@@ -73,6 +73,14 @@ class _Packed(Dataset[dict[str, torch.Tensor]]):
         }
 
 
+class _Averaging(EMAWeightAveraging):
+    """Gives the averaged weights also where a run is resumed after its last epoch: the loop then ends unstarted."""
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Again, where ``on_train_end`` did it."""
+        self._copy_average_to_current(pl_module)
+
+
 def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) -> Batches:
     """Batches of ``data`` in the sampler's order, straight from the pack."""
     return DataLoader(
@@ -100,7 +108,7 @@ def fit(
     loader = batches(recipe, data, processes)
     shown = torch.from_numpy(data.answers[_sampler(recipe, data, ALONE).order()])
     task = FractureTask(recipe, max(2, len(loader) * recipe.epochs), tasks, shown.nanmean(0).nan_to_num(0.5))
-    watching = [EMAWeightAveraging(decay=recipe.optimiser.average_decay), *callbacks]
+    watching = [_Averaging(decay=recipe.optimiser.average_decay), *callbacks]
     run(
         task,
         loader,

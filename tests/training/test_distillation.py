@@ -173,11 +173,14 @@ def test_several_teachers_are_their_mean(image: torch.Tensor, tmp_path: Path) ->
     torch.testing.assert_close(said.attention[8], (each[0].attention[8] + each[1].attention[8]) / 2)
 
 
-def test_maps_of_another_stride_are_resampled_and_still_make_the_logit(image: torch.Tensor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("input_size", [64, 96])
+def test_maps_of_another_stride_are_resampled_and_still_make_the_logit(
+    image: torch.Tensor, input_size: int, tmp_path: Path
+) -> None:
     torch.manual_seed(4)
     coarse = FractureNet("efficientnet-lite0").eval()
     torch.nn.init.normal_(coarse.head.conv.weight)
-    path = saved(tmp_path / "t", coarse, architecture="efficientnet-lite0")
+    path = saved(tmp_path / "t", coarse, architecture="efficientnet-lite0", input_size=input_size)
     student = answer(talkative(), image)
     said = Distillation(recipe(path), (FRACTURE,)).teachers.answer(image, 1.0, like=student)
     assert coarse(image)[1].shape[-2:] == (2, 2) and said.evidence.shape == (4, 1, 4, 4)

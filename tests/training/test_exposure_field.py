@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from edgefrac.training.exposure_field import add_markers, collimate
+from edgefrac.training.exposure_field import _along, add_markers, collimate
 
 BATCH, SIDE = 64, 96
 GREY = torch.full((BATCH, 1, SIDE, SIDE), 0.5)
@@ -33,8 +33,16 @@ def test_blades_cover_the_borders_only() -> None:
     assert out.unique().min() == 0 and out.max() == 0.5
 
 
-def test_a_collimated_field_is_a_rectangle() -> None:
-    """Convex: what lies between two open pixels of a row or a column is open."""
+def test_blades_stand_at_right_angles() -> None:
+    angle = torch.tensor([0.1, -0.3])
+    across, down = (_along(angle, axis, SIDE) for axis in (0, 1))
+    slopes = [torch.stack([m[:, 0, 1] - m[:, 0, 0], m[:, 1, 0] - m[:, 0, 0]], 1) for m in (across, down)]
+    torch.testing.assert_close((slopes[0] * slopes[1]).sum(1), torch.zeros(2), atol=1e-6, rtol=0)
+    assert (slopes[0].norm(dim=1) * SIDE / 2).tolist() == pytest.approx([1, 1], rel=1e-4)
+
+
+def test_a_collimated_field_is_convex() -> None:
+    """What lies between two open pixels of a row or a column is open."""
     open_ = collimate(GREY, NOTHING, 1.0, generator())[:, 0] == 0.5
     for lines in (open_, open_.transpose(1, 2)):
         edges = (lines[:, :, 1:] != lines[:, :, :-1]).sum(2)

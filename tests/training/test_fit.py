@@ -73,6 +73,11 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(data: TrainingSet, t
     assert not straight.training and {p.device.type for p in straight.parameters()} == {"cpu"}
 
 
+def test_a_run_cut_after_its_last_epoch_ends_with_the_same_weights(data: TrainingSet, tmp_path: Path) -> None:
+    straight = fit(RECIPE, data, tmp_path, resume=False, progress=False)
+    assert_same(fit(RECIPE, data, tmp_path, resume=True, progress=False), straight)
+
+
 def test_the_averaged_weights_are_what_training_gives(data: TrainingSet, tmp_path: Path) -> None:
     short = RECIPE.model_copy(update={"stages": (Stage(epochs=1, size=64),)})
     network = fit(short, data, tmp_path, resume=False, progress=False)
