@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgefrac.cli.output import note, track
-from edgefrac.pipeline.material import StudyRequest
-from edgefrac.pipeline.study import run_study
+from edgefrac.pipeline.material import Material, StudyRequest, prepare
+from edgefrac.pipeline.study import CHECKPOINT, train_fold
 from edgefrac.recipes import find_recipe
 from edgefrac.recipes.reading import read_recipe
 from edgefrac.training.recipe import Recipe
@@ -26,39 +27,62 @@ from edgefrac.verification.metrics import auroc
 from edgefrac.verification.statistics import ClusterBootstrap
 
 PHANTOMS = "phantom:n=1600,seed=11"
-SHORT = ["stages=[{epochs: 6, size: 256}]", "data.phantoms=0", "sampling.phantom_share=0", "int8.epochs=0"]
-ON_PHANTOMS = ["data.split=''", "sampling.negatives_per_positive=1", "stages=[{epochs: 6, size: 256}]"]
+SHORT = ["stages=[{epochs: 4, size: 256}]", "data.phantoms=0", "sampling.phantom_share=0", "int8.epochs=0"]
+ON_PHANTOMS = ["data.split=''", "sampling.negatives_per_positive=1"]
 
 
-def train(out: Path, name: str, data: str, overrides: list[str]) -> dict[str, Any]:
-    """The held-out fold's ids, labels, groups and probabilities after training."""
+@dataclass(frozen=True)
+class Course:
+    """Training on one data set by the short recipe with some values changed."""
+
+    out: Path
+    overrides: list[str]
+    material: Material
+
+    def run(self, name: str, seed: int, start: Path | None = None) -> Path:
+        """The folder of one run; trains unless that was done."""
+        recipe = _recipe([*self.overrides, f"seed={seed}", *([f"start_from={start}"] if start else [])])
+        folder = self.out / f"{name}-{seed}"
+        if not (folder / "validation.json").exists():
+            train_fold(recipe, self.material, recipe.data.fold, folder, True, track, True)
+        return folder
+
+
+def course(data: str, out: Path, overrides: list[str]) -> Course:
+    """Open and pack what is trained on."""
     path = find_recipe("train", "reference")
-    recipe = read_recipe(path, Recipe, [*SHORT, f"name={name}", *overrides])
-    run_study(StudyRequest(recipe, data, out, resume=True, recipe_folder=path.parent), note=note, track=track)
-    document: dict[str, Any] = json.loads((out / name / "fold0" / "validation.json").read_text(encoding="utf-8"))
+    request = StudyRequest(_recipe(overrides), data, out, recipe_folder=path.parent)
+    return Course(out, overrides, prepare(request, out, note, track))
+
+
+def _recipe(overrides: list[str]) -> Recipe:
+    return read_recipe(find_recipe("train", "reference"), Recipe, [*SHORT, *overrides])
+
+
+def _validation(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "validation.json").read_text(encoding="utf-8"))
     return document
 
 
-def area(run: dict[str, Any]) -> float:
-    """AUROC of a run on the fold it never saw."""
+def _area(run: dict[str, Any]) -> float:
     return auroc(np.array(run["labels"]), np.array(run["probability"])) or float("nan")
 
 
 def main(data: str, out: Path, seeds: int) -> None:
     """Train both arms for each seed, then compare."""
+    on_phantoms, real = course(PHANTOMS, out / "phantoms", ON_PHANTOMS), course(data, out / "real", [])
     without, with_phantoms = [], []
     for seed in range(1, seeds + 1):
-        train(out, f"phantoms-{seed}", PHANTOMS, [*ON_PHANTOMS, f"seed={seed}"])
-        start = out / f"phantoms-{seed}" / "fold0" / "checkpoint.safetensors"
-        without.append(train(out, f"plain-{seed}", data, [f"seed={seed}"]))
-        with_phantoms.append(train(out, f"pretrained-{seed}", data, [f"seed={seed}", f"start_from={start}"]))
-        areas = [area(runs[-1]) for runs in (without, with_phantoms)]
+        start = on_phantoms.run("phantoms", seed) / CHECKPOINT
+        without.append(_validation(real.run("imagenet", seed)))
+        with_phantoms.append(_validation(real.run("imagenet-then-phantoms", seed, start)))
+        areas = [_area(runs[-1]) for runs in (without, with_phantoms)]
         print(json.dumps({"seed": seed, "imagenet": areas[0], "imagenet_then_phantoms": areas[1]}), flush=True)
     labels, bootstrap = np.array(without[0]["labels"]), ClusterBootstrap(without[0]["groups"])
 
     def mean_area(runs: list[dict[str, Any]]) -> tuple[float, np.ndarray]:
         replicates = [bootstrap.auroc(labels, run["probability"]) for run in runs]
-        return float(np.mean([area(run) for run in runs])), np.mean(replicates, axis=0)
+        return float(np.mean([_area(run) for run in runs])), np.mean(replicates, axis=0)
 
     (plain, plain_replicates), (first, first_replicates) = mean_area(without), mean_area(with_phantoms)
     gain = bootstrap.estimate(first - plain, first_replicates - plain_replicates, labels == 1)

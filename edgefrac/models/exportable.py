@@ -30,7 +30,11 @@ class ExportNet(nn.Module):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         evidence = self.evidence(image)
-        return torch.sigmoid(evidence.mean((2, 3)) * self.inverse_temperature + self.offset), evidence
+        return self.probability(evidence.mean((2, 3))), evidence
+
+    def probability(self, mean: torch.Tensor) -> torch.Tensor:
+        """Calibrated probability (1, K) of the mean (1, K) over the evidence map."""
+        return torch.sigmoid(mean * self.inverse_temperature + self.offset)
 
 
 @dataclass(frozen=True)

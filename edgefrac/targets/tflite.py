@@ -13,10 +13,11 @@ import warnings
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
-from edgefrac.models.exportable import Exportable
+from edgefrac.models.exportable import Exportable, ExportNet
 from edgefrac.quantization.plan import Plan
 from edgefrac.targets.tflite_graph import finish
 from edgefrac.targets.tflite_quantize import half, quantize
@@ -32,15 +33,30 @@ def convert_float(exportable: Exportable) -> bytes:
         sample = torch.zeros(1, exportable.size, exportable.size, 1)
         try:
             # weights are read as they lie in memory, and a network that has run may hold them channels last
-            module = copy.deepcopy(exportable.module).eval()
+            module: nn.Module = copy.deepcopy(exportable.module).eval()
             module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-            wrapped = litert_torch.to_channel_last_io(module, args=[0], outputs=[1] if exportable.has_evidence else [])
+            maps = [1] if exportable.has_evidence else []
+            if maps and exportable.channels > 1 and isinstance(module, ExportNet):
+                module, maps = _MapsLast(module), []
+            wrapped = litert_torch.to_channel_last_io(module, args=[0], outputs=maps)
             converted = litert_torch.convert(wrapped, (sample,))
             data = bytes(converted.model_content())
         except Exception as error:  # the converter raises whatever its many layers raise
             cause = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise ConversionError(f"TFLite: the network cannot be converted ({cause})") from error
     return data
+
+
+class _MapsLast(nn.Module):
+    """Averages maps as they lie in the file, channels last; with several channels two TRANSPOSE would be left else."""
+
+    def __init__(self, network: ExportNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        evidence = self.network.evidence(image).permute(0, 2, 3, 1)
+        return self.network.probability(evidence.mean((1, 2))), evidence
 
 
 def write(float_model: bytes, contract: Contract, plan: Plan | None = None) -> bytes:

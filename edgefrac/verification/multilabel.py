@@ -1,11 +1,14 @@
-"""Figures of tasks with several classes, averaged over the classes, each with its 95 % interval."""
+"""Figures of tasks with several classes, averaged over the classes, each with its 95 % interval.
+
+A class that a bootstrap replicate lacks does not count in that replicate.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.verification.metrics import auroc
+from edgefrac.verification.metrics import Floats, auroc
 from edgefrac.verification.statistics import ClusterBootstrap, Estimate
 
 
@@ -21,7 +24,7 @@ def macro_auroc(
         return Estimate()
     areas = [auroc(answers[:, k], probability[:, k]) for k in telling]
     bootstrap = ClusterBootstrap(groups)
-    replicates = np.mean([bootstrap.auroc(answers[:, k], probability[:, k]) for k in telling], axis=0)
+    replicates = _mean([bootstrap.auroc(answers[:, k], probability[:, k]) for k in telling])
     return bootstrap.estimate(float(np.mean([area for area in areas if area is not None])), replicates)
 
 
@@ -41,6 +44,15 @@ def macro_f1(answers: NDArray[np.floating], probability: NDArray[np.floating], g
         hits, wrong = true[:, k] & called[:, k], true[:, k] != called[:, k]
         values.append(2 * hits.sum() / (2 * hits.sum() + wrong.sum()))
         shares = bootstrap.mean(hits), bootstrap.mean(wrong)
-        with np.errstate(invalid="ignore"):  # a replicate without the class has no F1 of it
+        with np.errstate(invalid="ignore"):
             replicates.append(2 * shares[0] / (2 * shares[0] + shares[1]))
-    return bootstrap.estimate(float(np.mean(values)), np.mean(replicates, axis=0))
+    return bootstrap.estimate(float(np.mean(values)), _mean(replicates))
+
+
+def _mean(by_class: list[Floats]) -> Floats:
+    """Mean over classes of what each replicate defines; NaN where it defines none."""
+    stacked = np.array(by_class)
+    defined = np.isfinite(stacked)
+    count = defined.sum(axis=0)
+    total = np.where(defined, stacked, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -17,6 +17,7 @@ from edgefrac.pipeline.material import StudyRequest
 from edgefrac.pipeline.study import run_study
 from edgefrac.progress import silent
 from edgefrac.runtimes.session import open_session
+from edgefrac.targets.tflite_graph import operator_name, read_graph
 from edgefrac.training.recipe import Data, Int8, Recipe, Sampling, Stage
 
 PHANTOMS = "phantom:n=48,seed=5"
@@ -124,10 +125,15 @@ def test_several_questions_from_training_to_the_exported_file(tmp_path: Path) ->
     assert {"spiral", "transverse"} <= set(info.tasks[2].classes)
     # what evaluation measures on the release is what validation measured on the checkpoint, but for float16 weights
     assert info.metrics["tasks"]["region"]["macro_auroc"] == pytest.approx(pooled["region"]["macro_auroc"], abs=0.02)
-    request = ExportRequest(checkpoint=Path(result["release"]), precision="fp32", out=tmp_path / "bundle")
+    request = ExportRequest(checkpoint=Path(result["release"]), out=tmp_path / "bundle", keep_rejected=True)
     exported = export_bundle(request, note=lambda _: None, track=silent)
-    assert exported.passed
-    contract = open_session(Path(exported.rows[0]["path"])).contract
+    float32, int8 = exported.rows[0], exported.rows[-1]
+    assert (float32["precision"], float32["verdict"], int8["precision"]) == ("fp32", "passed", "int8")
+    session = open_session(Path(float32["path"]))
+    graph = read_graph(session.path.read_bytes())
+    assert "TRANSPOSE" not in {operator_name(graph, operator) for operator in graph.subgraphs[0].operators}
+    contract = session.contract
     assert [task.first_channel for task in contract.tasks] == [0, 1, 1 + len(info.tasks[1].classes)]
     certificate = (tmp_path / "bundle" / "certificate.json").read_text()
-    assert "probability_difference of region" in certificate and "probability_difference of type" in certificate
+    for criterion in ("probability_difference of region", "flips of type", "evidence_correlation of region"):
+        assert criterion in certificate

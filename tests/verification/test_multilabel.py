@@ -40,3 +40,12 @@ def test_macro_f1_leaves_out_images_of_no_class_and_of_several() -> None:
 def test_nothing_to_tell_has_no_value() -> None:
     assert macro_auroc(np.ones((4, 2)), np.random.rand(4, 2), np.arange(4)).value is None
     assert macro_f1(np.zeros((4, 2)), np.random.rand(4, 2), np.arange(4)).value is None
+
+
+def test_a_class_of_one_image_does_not_cost_the_interval() -> None:
+    """Most replicates lack that image; the other classes have their figures in them all the same."""
+    rare = ONE_HOT.copy()
+    rare[0] = [0, 0, 0, 1]
+    for figure in (macro_auroc, macro_f1):
+        found = figure(rare, PROBABILITY, GROUPS)
+        assert found.low is not None and found.low < found.value < found.high
