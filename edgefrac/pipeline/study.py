@@ -28,7 +28,7 @@ from edgefrac.pipeline.release import Trained, release
 from edgefrac.pipeline.run_folder import claim
 from edgefrac.progress import Note, Track, silent
 from edgefrac.training.fit import fit
-from edgefrac.training.processes import started_processes
+from edgefrac.training.processes import part, started_processes
 from edgefrac.training.recipe import Recipe
 from edgefrac.training.teachers import require_unseen
 from edgefrac.verification.figures import figures
@@ -45,6 +45,13 @@ def run_study(request: StudyRequest, *, note: Note, track: Track, progress: bool
     Processes that ``torchrun`` started train together; then the first measures and writes, and the others return {}.
     Raises what reading data and training raise, and RecipeError where the folder holds a run of another recipe.
     """
+    try:
+        return _run(request, note, track, progress)
+    finally:
+        part()
+
+
+def _run(request: StudyRequest, note: Note, track: Track, progress: bool) -> dict[str, Any]:
     recipe = request.recipe
     run = request.out / recipe.name
     first = started_processes().rank == 0

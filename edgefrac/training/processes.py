@@ -26,3 +26,9 @@ def started_processes() -> Processes:
         return ALONE
     rank, count, here = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     return Processes(rank, count, here)
+
+
+def part() -> None:
+    """Leave the other processes, where there are any; one that ends without may wait for another for ever."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
