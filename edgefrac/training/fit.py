@@ -158,7 +158,7 @@ def run(
     keep_memory()
     keep = ModelCheckpoint(dirpath=state.parent, filename=state.stem, save_top_k=1, enable_version_counter=False)
     keep.FILE_EXTENSION = state.suffix
-    shown = [RichProgressBar()] if progress else []
+    shown = [RichProgressBar(console_kwargs={"stderr": True})] if progress else []  # stdout is for results
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
