@@ -28,7 +28,10 @@ class _Evidence(nn.Module):
         self.conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=False)
         self.conv.weight.data = weight.detach()[:, :, None, None].clone()
         self._features: list[torch.Tensor] = []
-        layer.register_forward_hook(lambda _module, _inputs, output: self._features.append(output))
+        layer.register_forward_hook(self._keep)  # a bound method: a deep copy's hook then feeds the copy
+
+    def _keep(self, module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        self._features.append(output)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         self._features.clear()

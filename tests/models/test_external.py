@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -112,3 +114,15 @@ def test_a_factory_that_cannot_be_used_is_named(spec: str, kind: type[EdgeFracEr
     with pytest.raises(kind) as caught:
         load_external(spec, SIZE)
     assert str(caught.value).startswith(f"--model {spec}: ") and cause in str(caught.value)
+
+
+def test_a_deep_copy_stands_on_its_own(images: torch.Tensor) -> None:
+    module = load_external(f"{MODULE}:pooled_rgb_two", SIZE).module
+    with torch.inference_mode():
+        wanted = module(images)
+        copied = copy.deepcopy(module)
+        for parameter in module.parameters():
+            parameter.zero_()
+        found = copied(images)
+    for before, after in zip(wanted, found, strict=True):
+        torch.testing.assert_close(after, before)
