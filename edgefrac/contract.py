@@ -66,6 +66,11 @@ class Task(_Strict):
         """Number of output channels this task owns."""
         return 1 if self.kind == "binary" else len(self.classes)
 
+    @property
+    def span(self) -> slice:
+        """Where this task's channels lie among the outputs' last axis."""
+        return slice(self.first_channel, self.first_channel + self.channels)
+
     @model_validator(mode="after")
     def _shapes_agree(self) -> Task:
         if self.kind == "binary" and len(self.classes) != 2:

@@ -189,7 +189,7 @@ def task_document(task: Task, cases: Sequence[Case], answers: Answers) -> dict[s
     wanted = np.array([question.answers(case.label, case.facets) for case in cases])
     known = ~np.isnan(wanted).any(axis=1)
     wanted, groups = wanted[known], np.array([case.group for case in cases])[known]
-    probability = answers.probability[known, task.first_channel : task.first_channel + task.channels]
+    probability = answers.probability[known, task.span]
     return multilabel_document(task.classes, wanted, probability, groups)
 
 

@@ -160,5 +160,5 @@ def predict_file(
 
 
 def _classes(task: Task, prediction: Prediction) -> dict[str, float]:
-    values = prediction.probability[task.first_channel : task.first_channel + task.channels]
+    values = prediction.probability[task.span]
     return {name: float(value) for name, value in zip(task.classes, values, strict=True)}

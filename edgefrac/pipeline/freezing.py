@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from edgefrac.models.checkpoint import TaskState
 from edgefrac.models.inference import infer
 from edgefrac.models.network import FractureNet, TaskSpec
 from edgefrac.progress import Track
+from edgefrac.training.fit import all_answers
 from edgefrac.training.operating_point import Calibration, calibrate, choose_threshold
 
 _EVEN = 0.5
@@ -27,6 +29,11 @@ class HeldOut:
     labels: NDArray[np.int64]
     further: NDArray[np.float32] | None = None
 
+    @cached_property
+    def answers(self) -> NDArray[np.float32]:
+        """Answers to all questions, float32 [N, K], fracture first."""
+        return all_answers(self.labels, self.further)
+
 
 def freeze(
     network: FractureNet, held_out: HeldOut, minimum_sensitivity: float, track: Track
@@ -39,8 +46,7 @@ def freeze(
     states, probabilities, first = [], [], 0
     for task in network.tasks:
         channels = slice(first, first + task.channels)
-        answers = held_out.labels[:, None] if task.kind == "binary" else _further(held_out, channels)
-        calibration = _calibrate(logits[:, channels], answers)
+        calibration = _calibrate(logits[:, channels], held_out.answers[:, channels])
         network.head.bias.data[channels] += calibration.bias
         probabilities.append(calibration.probability(logits[:, channels]))
         states.append(_state(task, calibration, probabilities[-1], held_out.labels, minimum_sensitivity))
@@ -48,13 +54,8 @@ def freeze(
     return tuple(states), np.concatenate(probabilities, axis=1)
 
 
-def _further(held_out: HeldOut, channels: slice) -> NDArray[np.float32]:
-    assert held_out.further is not None
-    return held_out.further[:, channels.start - 1 : channels.stop - 1]
-
-
-def _calibrate(logits: NDArray[np.float32], answers: NDArray[np.number]) -> Calibration:
-    known = ~np.isnan(answers.astype(np.float64))
+def _calibrate(logits: NDArray[np.float32], answers: NDArray[np.float32]) -> Calibration:
+    known = ~np.isnan(answers)
     return calibrate(logits[known], answers[known].astype(np.int64))
 
 

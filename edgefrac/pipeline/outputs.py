@@ -47,7 +47,7 @@ def judge_answers(
 
 def _further(task: Task, reference: Answers, candidate: Answers) -> Further:
     def of_task(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        return None if values is None else values[..., task.first_channel : task.first_channel + task.channels]
+        return None if values is None else values[..., task.span]
 
     before, after = of_task(reference.probability), of_task(candidate.probability)
     assert before is not None and after is not None

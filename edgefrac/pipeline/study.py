@@ -175,8 +175,7 @@ def _further_answers(states: tuple[TaskState, ...], held_out: HeldOut, probabili
     first = 1
     for state in states[1:]:
         channels = slice(first, first + len(state.classes))
-        assert held_out.further is not None
-        answers = held_out.further[:, first - 1 : channels.stop - 1]
+        answers = held_out.answers[:, channels]
         known = ~np.isnan(answers).any(axis=1)
         found[state.name] = {
             "classes": state.classes,

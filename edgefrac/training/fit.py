@@ -51,8 +51,13 @@ class TrainingSet:
     @cached_property
     def answers(self) -> NDArray[np.float32]:
         """Answers to all questions, float32 [N, K], fracture first."""
-        first = self.labels[:, None].astype(np.float32)
-        return first if self.further is None else np.concatenate([first, self.further], axis=1)
+        return all_answers(self.labels, self.further)
+
+
+def all_answers(labels: NDArray[np.int64], further: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Labels [N] and the answers [N, K - 1] to further questions, if there are any, side by side: float32 [N, K]."""
+    first = labels[:, None].astype(np.float32)
+    return first if further is None else np.concatenate([first, further], axis=1)
 
 
 class _Packed(Dataset[dict[str, torch.Tensor]]):

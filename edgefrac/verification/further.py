@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.verification.criteria import max_abs_diff
 from edgefrac.verification.metrics import evidence_correlation
 from edgefrac.verification.statistics import ClusterBootstrap, Estimate, clustered_proportion
 from edgefrac.verification.verdict import Criterion, Limits, Precision
@@ -35,7 +36,7 @@ def judge_further(
             yield _maps(case, groups, limits.evidence_correlation)
         return
     limit = limits.fp32_probability if precision == "fp32" else limits.fp16_probability
-    worst = float(np.abs(case.before.astype(np.float64) - case.after).max())
+    worst = max_abs_diff(case.before, case.after) or 0.0
     yield Criterion(
         name=f"probability_difference of {case.task}",
         estimate=Estimate(value=worst, method="largest absolute difference"),
