@@ -42,10 +42,12 @@ def test_nothing_to_tell_has_no_value() -> None:
     assert macro_f1(np.zeros((4, 2)), np.random.rand(4, 2), np.arange(4)).value is None
 
 
-def test_a_class_of_one_image_does_not_cost_the_interval() -> None:
-    """Most replicates lack that image; the other classes have their figures in them all the same."""
-    rare = ONE_HOT.copy()
-    rare[0] = [0, 0, 0, 1]
+def test_classes_of_one_image_do_not_cost_the_interval() -> None:
+    """Most replicates lack one of two such images; the other classes have their figures in them all the same."""
+    rare = np.pad(ONE_HOT, [(0, 0), (0, 1)])
+    rare[[0, 30]] = np.eye(5)[[3, 4]]
+    probability = np.pad(PROBABILITY, [(0, 0), (0, 1)])
+    probability[30] = 0.1 * rare[30]
     for figure in (macro_auroc, macro_f1):
-        found = figure(rare, PROBABILITY, GROUPS)
+        found = figure(rare, probability, GROUPS)
         assert found.low is not None and found.low < found.value < found.high
