@@ -7,7 +7,9 @@ linear, so they add up to one convolution, which ``folding.fold`` puts in their 
 
 from __future__ import annotations
 
+import torch
 from torch import nn
+from torch.nn import functional
 
 from edgefrac.models.folding import merge_branches
 from edgefrac.models.pretrained import refuse_pretrained, timm_network
@@ -16,10 +18,25 @@ from edgefrac.models.registry import Backbone, backbone
 _FOLDED = "mobileone-s0-folded"
 
 
+class _EverySecondPixel(nn.Conv2d):
+    """A 1×1 convolution of stride 2 as one of stride 1 on every second pixel.
+
+    torch 2.13 on a CPU writes out of bounds in the weight gradient of the first, for one channel in channels-last layout
+    and images of 256 px: training crashed.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Float32 (B, C, h, w) -> (B, O, h/2, w/2)."""
+        return functional.conv2d(input[:, :, ::2, ::2], self.weight)
+
+
 def _build(name: str, pretrained: bool, folded: str = "") -> Backbone:
     if pretrained:
         refuse_pretrained(name, "its ImageNet weights have a licence of their own (Apple's), so they are not fetched")
     net = timm_network("mobileone_s0")
+    given = net.stem.conv_scale.conv
+    net.stem.conv_scale.conv = _EverySecondPixel(1, given.out_channels, 1, stride=2, bias=False)
+    net.stem.conv_scale.conv.weight = given.weight
     features = nn.Sequential(net.stem, *net.stages)
     return Backbone(features, channels=1024, stride=32, stages=tuple(features), folded=folded)
 

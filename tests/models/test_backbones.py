@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -153,3 +155,20 @@ def test_stages_are_the_network_in_order(name: str) -> None:
             passed = stage(passed)
         torch.testing.assert_close(passed, built.features(image))
     assert passed.shape == (1, built.channels, SIZE // built.stride, SIZE // built.stride)
+
+
+def test_mobileone_trains_at_256_pixels() -> None:
+    """In a process of its own: a stem of 1×1 convolutions with stride 2 ended it by a segmentation fault."""
+    script = """
+import torch
+from edgefrac.models.network import channels_last
+from edgefrac.models.registry import create
+stem = channels_last(create("mobileone-s0", pretrained=False).features[0]).train()
+images = torch.rand(16, 1, 256, 256).to(memory_format=torch.channels_last)
+stem(images).square().mean().backward()
+branch = stem.conv_scale.conv
+plain = torch.nn.functional.conv2d(images, branch.weight, stride=2)
+assert torch.equal(plain, branch(images)) and branch.weight.grad.abs().max() > 0
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 0, f"{ended.returncode}: {ended.stderr}"
