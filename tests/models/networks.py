@@ -41,6 +41,24 @@ def talkative(tasks: tuple[TaskSpec, ...] = (FRACTURE,), *, seed: int = 1) -> Fr
     return network
 
 
+def lively(architecture: str, images: np.ndarray) -> FractureNet:
+    """Random weights, the statistics of ``images``, evidence of about one log-odds around nought; in eval mode."""
+    torch.manual_seed(5)
+    network = FractureNet(architecture).train()
+    batch = normalise(torch.from_numpy(images))[:, None]
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(0.7, 1.3)
+                module.bias.uniform_(-0.3, 0.6)
+        for _ in range(20):
+            network(batch)
+        network.eval()
+        network.head.conv.weight.mul_(1 / network(batch)[1].std((0, 2, 3)).view(-1, 1, 1, 1))
+        network.head.bias.copy_(-network(batch)[0].mean(0))
+    return network
+
+
 def info(tasks: tuple[TaskSpec, ...] = (FRACTURE,), **changes: Any) -> CheckpointInfo:
     """A header for ``talkative``."""
     facts: dict[str, Any] = {

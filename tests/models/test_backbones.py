@@ -28,7 +28,7 @@ from edgefrac.targets.tflite_placement import placement
 from edgefrac.targets.tflite_quantize import calibrate
 from edgefrac.training.hardening import HardeningTask
 from edgefrac.training.recipe import Int8, Recipe, Stage
-from tests.models.networks import SIZE, info, phantoms
+from tests.models.networks import SIZE, info, lively, phantoms
 
 NEW = (
     "micro",
@@ -54,43 +54,29 @@ def images() -> np.ndarray:
     scope="module",
     params=[pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NEW],
 )
-def lively(request: pytest.FixtureRequest, images: np.ndarray) -> FractureNet:
-    """Random weights, the statistics of phantoms, evidence of about one log-odds around nought; in eval mode."""
-    torch.manual_seed(5)
-    network = FractureNet(request.param).train()
-    batch = normalise(torch.from_numpy(images))[:, None]
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.weight.uniform_(0.7, 1.3)
-                module.bias.uniform_(-0.3, 0.6)
-        for _ in range(20):
-            network(batch)
-        network.eval()
-        network.head.conv.weight.mul_(1 / network(batch)[1].std((0, 2, 3)).view(-1, 1, 1, 1))
-        network.head.bias.copy_(-network(batch)[0].mean(0))
-    return network
+def network(request: pytest.FixtureRequest, images: np.ndarray) -> FractureNet:
+    return lively(request.param, images)
 
 
 @pytest.fixture
-def folded(lively: FractureNet) -> FractureNet:
-    return fold(copy.deepcopy(lively))
+def folded(network: FractureNet) -> FractureNet:
+    return fold(copy.deepcopy(network))
 
 
-def test_the_map_adds_up_to_the_logit(lively: FractureNet, images: np.ndarray) -> None:
-    logits, evidence = infer(lively, images, silent)
-    side = SIZE // lively.stride
+def test_the_map_adds_up_to_the_logit(network: FractureNet, images: np.ndarray) -> None:
+    logits, evidence = infer(network, images, silent)
+    side = SIZE // network.stride
     assert logits.shape == (8, 1) and evidence.shape == (8, side, side, 1)
     assert np.abs(logits).max() > 0.1 and np.ptp(evidence) > 1, "a test on zeros proves nothing"
-    np.testing.assert_allclose(evidence.mean((1, 2)) + lively.head.bias.detach().numpy(), logits, atol=1e-5)
+    np.testing.assert_allclose(evidence.mean((1, 2)) + network.head.bias.detach().numpy(), logits, atol=1e-5)
 
 
 def test_a_folded_checkpoint_comes_back(
-    lively: FractureNet, folded: FractureNet, images: np.ndarray, tmp_path: Path
+    network: FractureNet, folded: FractureNet, images: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "net.safetensors"
     save_checkpoint(path, folded, info(architecture=folded.architecture))
-    expected, _ = infer(lively, images, silent)
+    expected, _ = infer(network, images, silent)
     found, _ = infer(load_checkpoint(path)[0], images, silent)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     for module in folded.modules():

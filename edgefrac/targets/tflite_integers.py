@@ -1,0 +1,170 @@
+"""Write an integer network as a TFLite graph, operator by operator: no converter, so nothing is decided twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from edgefrac.models.layers import IMAGE, Addition, MaxPooling
+from edgefrac.quantization.integers import IntegerConvolution, IntegerNetwork
+from edgefrac.targets.tflite_graph import pack_graph
+
+_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "PAD": 2, "MAX_POOL_2D": 2, "DEQUANTIZE": 2}
+_Array = NDArray[Any]
+
+
+def integer_graph(network: IntegerNetwork, size: int) -> bytes:
+    """The graph from int8 NHWC pixels [1, S, S, 1] to probability and evidence, before ``tflite_graph.finish``."""
+    graph = _Graph(network, network.sides(size))
+    shape = (1, size, size, 1)
+    tensors = {IMAGE: graph.codes(IMAGE, shape)}
+    for layer in network.layers:
+        sources = [tensors[name] for name in layer.sources]
+        if isinstance(layer, IntegerConvolution):
+            tensors[layer.name] = graph.convolution(layer, sources[0])
+        elif isinstance(layer, Addition):
+            tensors[layer.name] = graph.addition(layer, sources)
+        else:
+            tensors[layer.name] = graph.pooling(layer, sources[0])
+    return graph.packed(tensors[IMAGE], graph.readout(tensors[network.output]))
+
+
+class _Graph:
+    """A model under construction; tensors are referred to by number."""
+
+    def __init__(self, network: IntegerNetwork, sides: dict[str, int]) -> None:
+        self.network = network
+        self.sides = sides
+        self.tensors: list[Any] = []
+        self.operators: list[Any] = []
+        self.buffers: list[Any] = [schema.BufferT()]
+
+    def codes(self, name: str, shape: tuple[int, ...]) -> int:
+        """A tensor of int8 codes on the grid of value ``name``."""
+        grid = self.network.grids[name]
+        scale, zero = np.array([grid.scale], np.float32), np.array([grid.zero_point], np.int64)
+        return self._tensor(shape, schema.TensorType.INT8, schema.QuantizationParametersT(scale=scale, zeroPoint=zero))
+
+    def convolution(self, layer: IntegerConvolution, source: int) -> int:
+        padding, kernel = layer.padding, layer.weight.shape[-1]
+        same = layer.stride == 1 and 2 * padding == kernel - 1
+        if padding and not same:
+            source, padding = self._padded(layer.source, source, padding), 0
+        scale = self.network.weight_scale(layer)
+        depthwise = layer.weight.shape[1] == 1 and layer.groups == len(layer.weight) > 1
+        axis = 3 if depthwise else 0
+        weight = layer.weight.transpose(1, 2, 3, 0) if depthwise else layer.weight.transpose(0, 2, 3, 1)
+        inputs = [
+            source,
+            self._constant(np.ascontiguousarray(weight), schema.TensorType.INT8, scale, axis),
+            self._constant(layer.bias, schema.TensorType.INT32, scale * self.network.grids[layer.source].scale, 0),
+        ]
+        kind = schema.DepthwiseConv2DOptionsT() if depthwise else schema.Conv2DOptionsT()
+        kind.padding = schema.Padding.SAME if same else schema.Padding.VALID
+        kind.strideW = kind.strideH = layer.stride
+        if depthwise:
+            kind.depthMultiplier = 1
+        output = self.codes(layer.name, self._shape(layer.name, len(layer.weight)))
+        return self._operator("DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", inputs, output, kind)
+
+    def addition(self, layer: Addition, sources: list[int]) -> int:
+        output = self.codes(layer.name, tuple(self.tensors[sources[0]].shape))
+        return self._operator("ADD", sources, output, schema.AddOptionsT())
+
+    def pooling(self, layer: MaxPooling, source: int) -> int:
+        if layer.padding:
+            source = self._padded(layer.source, source, layer.padding)
+        options = schema.Pool2DOptionsT()
+        options.padding = schema.Padding.VALID
+        options.strideW = options.strideH = layer.stride
+        options.filterWidth = options.filterHeight = layer.kernel
+        output = self.codes(layer.name, self._shape(layer.name, self.tensors[source].shape[3]))
+        return self._operator("MAX_POOL_2D", [source], output, options)
+
+    def readout(self, codes: int) -> tuple[int, int]:
+        """Probability and evidence map of the map's codes, in float32."""
+        shape = tuple(self.tensors[codes].shape)
+        evidence = self._operator("DEQUANTIZE", [codes], self._float(shape), schema.DequantizeOptionsT())
+        axes = self._constant(np.array([1, 2], np.int32), schema.TensorType.INT32)
+        value, flat = evidence, (1, shape[3])
+        value = self._operator("MEAN", [value, axes], self._float(flat), schema.ReducerOptionsT())
+        gain, offset = (
+            self._constant(v.reshape(flat), schema.TensorType.FLOAT32) for v in (self.network.gain, self.network.offset)
+        )
+        value = self._operator("MUL", [value, gain], self._float(flat), schema.MulOptionsT())
+        value = self._operator("ADD", [value, offset], self._float(flat), schema.AddOptionsT())
+        return self._operator("LOGISTIC", [value], self._float(flat)), evidence
+
+    def packed(self, image: int, outputs: tuple[int, int]) -> bytes:
+        graph = schema.SubGraphT()
+        graph.tensors, graph.operators = self.tensors, self.operators
+        graph.inputs, graph.outputs, graph.name = [image], list(outputs), "main"
+        signature = schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+        signature.inputs = [schema.TensorMapT(name="image", tensorIndex=image)]
+        signature.outputs = []
+        model = schema.ModelT()
+        model.version, model.subgraphs, model.buffers = 3, [graph], self.buffers
+        model.operatorCodes, model.signatureDefs, model.metadata = self._codes, [signature], []
+        return pack_graph(model)
+
+    @property
+    def _codes(self) -> list[Any]:
+        names = sorted({operator.opcodeIndex for operator in self.operators}, key=str)
+        for operator in self.operators:
+            operator.opcodeIndex = names.index(operator.opcodeIndex)
+        codes = []
+        for name, float32 in names:
+            builtin = getattr(schema.BuiltinOperator, name)
+            version = 1 if float32 else _VERSIONS.get(name, 1)
+            codes.append(
+                schema.OperatorCodeT(
+                    builtinCode=builtin,
+                    deprecatedBuiltinCode=min(builtin, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES),
+                    version=version,
+                )
+            )
+        return codes
+
+    def _padded(self, name: str, source: int, padding: int) -> int:
+        batch, height, width, channels = self.tensors[source].shape
+        around = np.array([[0, 0], [padding] * 2, [padding] * 2, [0, 0]], np.int32)
+        output = self.codes(name, (batch, height + 2 * padding, width + 2 * padding, channels))
+        amounts = self._constant(around, schema.TensorType.INT32)
+        return self._operator("PAD", [source, amounts], output, schema.PadOptionsT())
+
+    def _shape(self, name: str, channels: int) -> tuple[int, ...]:
+        return (1, self.sides[name], self.sides[name], channels)
+
+    def _float(self, shape: tuple[int, ...]) -> int:
+        return self._tensor(shape, schema.TensorType.FLOAT32)
+
+    def _constant(self, values: _Array, kind: int, scale: _Array | None = None, axis: int = 0) -> int:
+        self.buffers.append(schema.BufferT(data=np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)))
+        quantization = None
+        if scale is not None:
+            zero = np.zeros(len(scale), np.int64)
+            quantization = schema.QuantizationParametersT(
+                scale=scale.astype(np.float32), zeroPoint=zero, quantizedDimension=axis
+            )
+        return self._tensor(values.shape, kind, quantization, len(self.buffers) - 1)
+
+    def _tensor(self, shape: tuple[int, ...], kind: int, quantization: Any = None, buffer: int = 0) -> int:
+        self.tensors.append(
+            schema.TensorT(shape=list(shape), type=kind, buffer=buffer, quantization=quantization, hasRank=True)
+        )
+        return len(self.tensors) - 1
+
+    def _operator(self, name: str, inputs: list[int], output: int, options: Any = None) -> int:
+        operator = schema.OperatorT()
+        float32 = self.tensors[output].type == schema.TensorType.FLOAT32 and name != "DEQUANTIZE"
+        operator.opcodeIndex = (name, float32)  # replaced by its number when all are known
+        operator.inputs, operator.outputs = inputs, [output]
+        if options is not None:
+            operator.builtinOptions = options
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.operators.append(operator)
+        return output
