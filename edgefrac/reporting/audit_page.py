@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from importlib.metadata import version
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from edgefrac.datasets.audit.finding import Audit, AuditFinding, Figure
+from edgefrac.datasets.audit.finding import Audit, AuditFinding
 from edgefrac.datasets.survey import Look
+from edgefrac.reporting.pages import render
 
 SHOWN = 12
 """Items of a finding that get thumbnails; the others are named."""
@@ -30,24 +29,16 @@ _LONGER_SIDE = 96
 
 def audit_page(audit: Audit, looks: Mapping[str, Look]) -> str:
     """HTML of ``audit``; ``looks`` maps sample id -> what was seen of it."""
-    environment = Environment(
-        loader=PackageLoader("edgefrac.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
     sections = [
         (title, [_shown(finding, looks) for finding in audit.findings if finding.concern == concern])
         for concern, title in _SECTIONS.items()
     ]
     facets = sorted({count.facet for count in audit.counts})
-    return environment.get_template("audit.html").render(
+    return render(
+        "audit.html",
         audit=audit,
         sections=[(title, findings) for title, findings in sections if findings],
         counts=[(facet, [count for count in audit.counts if count.facet == facet]) for facet in facets],
-        version=version("edgefrac"),
     )
 
 
@@ -70,7 +61,3 @@ def _data_uri(look: Look | None) -> str:
     stream = io.BytesIO()
     Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).save(stream, "JPEG", quality=75)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
-
-
-def _figure(value: Figure) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from edgefrac.errors import GateError
 from edgefrac.verification import criteria as ask
 from edgefrac.verification.further import Further, judge_further
-from edgefrac.verification.verdict import Criterion, Flip, Limits, Outputs, Precision, Verdict, worst
+from edgefrac.verification.verdict import Change, Criterion, Limits, Outputs, Precision, Verdict, worst
 
 __all__ = ["Limits", "Outputs", "Verdict", "judge"]
+
+_FURTHEST = 5
 
 
 def judge(
@@ -49,19 +51,25 @@ def judge(
     for other in further:
         criteria += judge_further(other, case.groups, precision, case.limits)
     before, after = case.calls
-    return Verdict(
-        verdict=worst(c.outcome for c in criteria),
-        precision=precision,
-        criteria=tuple(criteria),
-        flips=tuple(
-            Flip(
+    moved = np.abs(candidate.probability - reference.probability)
+
+    def changes(chosen: NDArray[np.intp]) -> tuple[Change, ...]:
+        return tuple(
+            Change(
                 id=ids[i],
                 label=int(case.labels[i]),
                 reference=float(reference.probability[i]),
                 candidate=float(candidate.probability[i]),
             )
-            for i in np.flatnonzero(before != after).tolist()
-        ),
+            for i in chosen.tolist()
+        )
+
+    return Verdict(
+        verdict=worst(c.outcome for c in criteria),
+        precision=precision,
+        criteria=tuple(criteria),
+        flips=changes(np.flatnonzero(before != after)),
+        furthest=changes(np.argsort(-moved, kind="stable")[:_FURTHEST]),
         auroc_loss=case.auroc_loss[0],
         max_abs_diff=ask.max_abs_diff(reference.probability, candidate.probability),
         max_abs_diff_evidence=ask.evidence_difference(case),

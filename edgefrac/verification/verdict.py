@@ -55,8 +55,8 @@ class Criterion(_Strict):
     beside: dict[str, float | None] = Field(default_factory=dict)
 
 
-class Flip(_Strict):
-    """One image decided differently: its id or hash, its label, and the probability before and after."""
+class Change(_Strict):
+    """One image that the file answers differently: its hash, its label, and the probability before and after."""
 
     id: str
     label: int
@@ -70,7 +70,10 @@ class Verdict(_Strict):
     verdict: Outcome
     precision: Precision
     criteria: tuple[Criterion, ...]
-    flips: tuple[Flip, ...] = ()
+    flips: tuple[Change, ...] = Field(default=(), description="images decided differently at the threshold")
+    furthest: tuple[Change, ...] = Field(
+        default=(), description="images whose probability changes most, first the most"
+    )
     auroc_loss: Estimate = Estimate()
     max_abs_diff: float | None = Field(default=None, description="largest difference of probability")
     max_abs_diff_evidence: float | None = None
