@@ -4,7 +4,8 @@
     contract.json         the contract of each model file, by file name
     certificate.json      what the gate found (``edgefrac.certificate/1``)
     MODEL_CARD.md         the same for people
-    *.tflite              the model files
+    *.tflite *.onnx       the model files
+    *.xml *.bin           an OpenVINO model file and its weights
     golden/vectors.json   ``edgefrac.golden/1``: rasters, network inputs, and what each model file answers to them
     golden/*.png          the rasters and network inputs, 8-bit grey
 
@@ -35,10 +36,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from edgefrac.contract import Contract
 from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError, OutputError
+from edgefrac.targets.registry import available, of_name
 
 MANIFEST, CONTRACTS, CERTIFICATE, MODEL_CARD = "bundle.json", "contract.json", "certificate.json", "MODEL_CARD.md"
 VECTORS = "golden/vectors.json"
-MODEL_SUFFIX = ".tflite"
 _LARGEST_BYTES = 1 << 30
 _MOST_FILES = 10_000
 _CONTRACTS = TypeAdapter(dict[str, Contract])
@@ -147,16 +148,24 @@ class Bundle:
             yield GoldenVector(vector.name, raster, network_input, vector.expected)
 
     def default_artefact(self) -> Path:
-        """The model file to predict with: the int8 one, else the smallest; checked against the manifest."""
+        """The model file to predict with: of the first target that is here, int8, else the smallest; it is checked."""
         contracts = self.contracts()
-        models = [e for e in self.manifest.files if e.path in contracts and e.path.endswith(MODEL_SUFFIX)]
-        if not models:
+        listed = {entry.path: entry.bytes for entry in self.manifest.files}
+        order = available()
+        ranked = []
+        for name in contracts:
+            target = of_name(name)
+            if target and name in listed:
+                files = [name, *(str(file) for file in target.companions(Path(name)))]
+                size = sum(listed.get(file, 0) for file in files)
+                ranked.append((order.index(target), contracts[name].precision != "int8", size, files))
+        if not ranked:
             raise BundleError(f"{self.source}: no model file in this bundle")
-        best = min(models, key=lambda e: (contracts[e.path].precision != "int8", e.bytes, e.path))
-        problem = self._problem(best.path)
-        if problem:
-            raise BundleError(f"{self.source}: {problem}", hint="get or export the bundle again")
-        return self.root / best.path
+        files = min(ranked)[-1]
+        for file in files:
+            if problem := self._problem(file):
+                raise BundleError(f"{self.source}: {problem}", hint="get or export the bundle again")
+        return self.root / files[0]
 
     def problems(self) -> list[str]:
         """One line for each file that is missing, changed or unexpected."""
@@ -218,9 +227,9 @@ def write_bundle(
 ) -> Bundle:
     """Write a bundle to ``folder``, replacing a bundle that is there only when the new one is complete.
 
-    ``contracts`` are by file name of the artefacts; ``certificate`` and ``model_card`` are the texts to store. Raises
-    ``OutputError`` if the folder holds anything but a bundle, cannot be written, or the disk is full; nothing is left
-    behind then, and a former bundle stays as it was.
+    ``artefacts`` are model files and their companions, ``contracts`` those of the model files, by file name;
+    ``certificate`` and ``model_card`` are the texts to store. Raises ``OutputError`` if the folder holds anything but a
+    bundle, cannot be written, or the disk is full; nothing is left behind then, and a former bundle stays as it was.
     """
     _refuse_foreign(folder)
     folder = folder.resolve()

@@ -10,30 +10,33 @@ from edgefrac.bundle import CERTIFICATE, check, open_bundle
 from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
 from edgefrac.prediction import is_bundle
-from edgefrac.runtimes.session import ModelKind, model_kind
+from edgefrac.runtimes.session import model_kind
+from edgefrac.targets.registry import of_kind
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
     """The document of ``edgefrac inspect --json``; nothing is run, and a checkpoint's weights are not loaded.
 
-    A TFLite file shows its contract, operators and placement, a checkpoint its header, a bundle its files, its
-    certificate and whatever is missing or changed. Raises ``ModelFileError``, ``CheckpointError`` or ``BundleError``.
+    An exported file shows its contract, operators and placement, a checkpoint its header, a bundle its files, its
+    certificate and whatever is missing or changed. Raises ``ModelFileError``, ``CheckpointError`` or ``BundleError``,
+    and ``MissingExtraError`` where the file's runtime is not installed.
     """
     if is_bundle(path):
         return _inspect_bundle(path)
     kind = model_kind(path)
-    facts = {
+    facts: dict[str, Any] = {
         "file": str(path),
         "kind": kind.value,
         "bytes": path.stat().st_size,
         "sha256": file_sha256(path),
     }
-    if kind is ModelKind.TFLITE:
-        from edgefrac.targets.tflite_metadata import read_contract
-        from edgefrac.targets.tflite_placement import placement
-
-        contract = read_contract(path).model_dump(by_alias=True, mode="json")
-        return {**facts, "contract": contract, "placement": placement(path)}
+    if target := of_kind(kind.value):
+        contract = target.read_contract(path).model_dump(by_alias=True, mode="json")
+        if companions := target.companions(path):
+            facts["companions"] = [
+                {"file": str(file), "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in companions
+            ]
+        return {**facts, "contract": contract, "placement": target.placement(path)}
     from edgefrac.models.checkpoint import read_info
 
     return {**facts, "checkpoint": read_info(path).model_dump(by_alias=True, mode="json")}

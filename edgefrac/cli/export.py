@@ -15,7 +15,9 @@ def export(
     checkpoint: Annotated[
         Path | None, typer.Argument(help="Checkpoint (.safetensors) [default: the bundled reference].")
     ] = None,
-    target: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tflite",
+    target: Annotated[
+        str, typer.Option(metavar="NAMES", help="Targets, separated by commas: tflite, onnx, openvino.")
+    ] = "tflite",
     precision: Annotated[
         str | None, typer.Option(metavar="all|auto|fp32|fp16|int8", help="Which files [default: the recipe's].")
     ] = None,

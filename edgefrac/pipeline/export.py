@@ -14,22 +14,22 @@ from edgefrac.contract import Precision
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Dataset
-from edgefrac.errors import OutputError, UsageError
+from edgefrac.errors import OutputError
 from edgefrac.evaluation import Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
-from edgefrac.pipeline.gating import Judged, make_and_judge
+from edgefrac.pipeline.gating import Judged, Material, make_and_judge
 from edgefrac.pipeline.outputs import figures_of
 from edgefrac.pipeline.recipe import ExportRecipe
-from edgefrac.pipeline.subject import Subject, calibrated_by, load_subject
+from edgefrac.pipeline.subject import Calibrated, Subject, calibrated_by, load_subject
 from edgefrac.progress import Note, Track
 from edgefrac.recipes.reading import read_recipe
 from edgefrac.reporting.model_card import model_card
 from edgefrac.runtimes.session import open_session
 from edgefrac.runtimes.torch import ExportableSession
-from edgefrac.targets import tflite
+from edgefrac.targets.registry import Target, find
 from edgefrac.verification.certificate import Certificate, Data, created, environment
 
-PACKAGES = ("edgefrac", "torch", "timm", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy")
+PACKAGES = ("edgefrac", "torch", "timm", "numpy")  # and those of the targets
 _GOLDEN_SEED = 2026
 _TOLERANCES: dict[Precision, tuple[float, float]] = {"fp32": (1e-4, 1e-3), "fp16": (5e-3, 5e-2), "int8": (0.02, 1.0)}
 
@@ -73,8 +73,7 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
     if request.precision:
         recipe = ExportRecipe.model_validate({**recipe.model_dump(), "precision": request.precision})
-    if request.targets != ("tflite",):
-        raise UsageError(f"target '{','.join(request.targets)}' is not available", hint="--target tflite")
+    targets = _targets(request, recipe)
     subject = load_subject(request.checkpoint, request.network, recipe)
     given = open_dataset(request.data) if request.data else phantom_dataset(recipe.phantoms, recipe.phantom_seed)
     data = fracture_task(given)
@@ -86,16 +85,47 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     reference = collect([reference_session], data.samples, leave_out=seen, track=track)
     require_both_classes(data.name, reference)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as scratch:
-        float_model = tflite.convert_float(subject.exportable)
-        calibrated = calibrated_by(request.calibration, recipe, subject, float_model, reference, note, track)
-        judged = make_and_judge(recipe, subject, float_model, calibrated, data, reference, Path(scratch), note, track)
+        graphs = {target: target.convert(subject.exportable) for target in targets}
+        material = Material(graphs, _calibrated(request, recipe, subject, graphs, reference, note, track))
+        judged = make_and_judge(recipe, subject, material, data, reference, Path(scratch), note, track)
         bundle = _bundle(request, recipe, subject, data, reference, judged)
         rows = [_row(j, bundle) for j in judged]
         if request.keep_rejected:
             _keep_rejected(judged, request.out)
-    passed = [row["verdict"] == "passed" for row in rows]
-    ok = any(passed) if recipe.precision == "auto" else all(passed) and bool(passed)
+    if recipe.precision == "auto":
+        ok = {j.target for j in judged if j.passed} == set(targets)
+    else:
+        ok = all(j.passed for j in judged) and bool(judged)
     return ExportResult(bundle, tuple(rows), time.monotonic() - started, ok)
+
+
+def _targets(request: ExportRequest, recipe: ExportRecipe) -> list[Target]:
+    """The targets asked for; raises UsageError, MissingExtraError, ConversionError for what they cannot do."""
+    targets = [find(name) for name in dict.fromkeys(request.targets)]
+    for target in targets:
+        target.require()
+        if len(recipe.precisions) == 1:
+            target.require_precision(recipe.precisions[0])
+    return targets
+
+
+def _calibrated(
+    request: ExportRequest,
+    recipe: ExportRecipe,
+    subject: Subject,
+    graphs: dict[Target, Any],
+    gate: Collection,
+    note: Note,
+    track: Track,
+) -> Calibrated | None:
+    """Activation ranges where a target can use them; they are those of the TFLite graph."""
+    for target in graphs:
+        if "int8" in recipe.precisions and "int8" not in target.precisions:
+            note(f"{target.name}: int8 is left out, it needs the exact plan")
+    tflite = find("tflite")
+    if tflite not in graphs:
+        return None
+    return calibrated_by(request.calibration, recipe, subject, graphs[tflite], gate, note, track)
 
 
 def _bundle(
@@ -106,9 +136,10 @@ def _bundle(
     reference: Collection,
     judged: list[Judged],
 ) -> Path | None:
-    passed = [j for j in judged if j.certificate.verdict.verdict == "passed"]
+    passed = [j for j in judged if j.passed]
     if not passed:
         return None
+    packages = [package for target in {j.target: None for j in judged} for package in target.packages]
     contract = passed[0].contract
     certificate = Certificate(
         model=subject.identity.name,
@@ -125,13 +156,13 @@ def _bundle(
         limits=recipe.limits,
         reference=figures_of(reference, reference.answers[0], contract),
         artefacts=tuple(j.certificate for j in judged),
-        environment=environment(PACKAGES),
+        environment=environment((*PACKAGES, *packages)),
         created=created(),
     )
     write_bundle(
         request.out,
         name=subject.identity.name,
-        artefacts=[j.path for j in passed],
+        artefacts=[file for j in passed for file in j.files],
         contracts={j.path.name: j.contract for j in passed},
         certificate=certificate.to_json(),
         model_card=model_card(contract, subject.metrics, certificate),
@@ -163,9 +194,8 @@ def _golden(passed: list[Judged], count: int) -> list[GoldenVector]:
 
 def _row(judged: Judged, bundle: Path | None) -> dict[str, Any]:
     certificate, verdict = judged.certificate, judged.certificate.verdict
-    kept = bundle is not None and verdict.verdict == "passed"
     return {
-        "path": str(bundle / certificate.file) if bundle and kept else None,
+        "path": str(bundle / certificate.file) if bundle and judged.passed else None,
         "target": certificate.target,
         "precision": judged.contract.precision,
         "bytes": certificate.bytes,
@@ -183,10 +213,9 @@ def _row(judged: Judged, bundle: Path | None) -> dict[str, Any]:
 
 def _keep_rejected(judged: list[Judged], out: Path) -> None:
     """Beside the bundle, never in it, and under a name that no runtime loads by accident."""
-    for j in judged:
-        if j.certificate.verdict.verdict != "passed":
-            try:
-                out.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(j.path, out.parent / f"{j.path.name}.rejected")
-            except OSError as error:
-                raise OutputError(f"{out.parent}: cannot keep {j.path.name} ({error.strerror or error})") from error
+    for file in (file for j in judged if not j.passed for file in j.files):
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, out.parent / f"{file.name}.rejected")
+        except OSError as error:
+            raise OutputError(f"{out.parent}: cannot keep {file.name} ({error.strerror or error})") from error

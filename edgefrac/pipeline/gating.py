@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgefrac.contract import Contract, Precision
 from edgefrac.datasets.sample import Dataset
@@ -14,8 +17,7 @@ from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Calibrated, Subject
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.session import Session, open_session
-from edgefrac.targets import tflite
-from edgefrac.targets.tflite_placement import element_types, input_quantization, placement
+from edgefrac.targets.registry import Target
 from edgefrac.verification.certificate import ArtefactCertificate
 from edgefrac.verification.diagnosis import Diagnosis, FileFacts, diagnose
 from edgefrac.verification.figures import Figures
@@ -23,69 +25,125 @@ from edgefrac.verification.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A file that was made, and what the gate found."""
+class Material:
+    """What files are made from: each target's float graph, and the activation ranges where there are any."""
 
+    graphs: Mapping[Target, Any]
+    calibrated: Calibrated | None
+
+    def makes(self, target: Target, precision: Precision) -> bool:
+        """Whether there can be such a file."""
+        return precision in target.precisions and (precision != "int8" or self.calibrated is not None)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was written, not judged yet."""
+
+    target: Target
     path: Path
     contract: Contract
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file and those that it cannot run without."""
+        return self.path, *self.target.companions(self.path)
+
+
+@dataclass(frozen=True)
+class Judged(Made):
+    """A file that was made, and what the gate found."""
+
     certificate: ArtefactCertificate
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file may leave."""
+        return self.certificate.verdict.verdict == "passed"
 
 
 def make_and_judge(
     recipe: ExportRecipe,
     subject: Subject,
-    float_model: bytes,
-    calibrated: Calibrated | None,
+    material: Material,
     data: Dataset,
     reference: Collection,
     scratch: Path,
     note: Note,
     track: Track,
 ) -> list[Judged]:
-    """Write each file to ``scratch`` and gate it; with precision auto, stop at the first that passes."""
+    """Write each file to ``scratch`` and gate it; with precision auto, stop at each target's first that passes.
+
+    All files that are gated at once see each radiograph as it is read, which happens once.
+    """
     ladder = recipe.precision == "auto"
-    wanted = [p for p in recipe.precisions if p != "int8" or calibrated]
     judged: list[Judged] = []
-    for group in [[p] for p in wanted] if ladder else [wanted]:
-        made = [_make(subject, p, float_model, calibrated, scratch) for p in group]
-        sessions: list[Session] = [open_session(path) for path, _ in made]
+    for group in [(p,) for p in recipe.precisions] if ladder else [recipe.precisions]:
+        done = {j.target for j in judged if j.passed} if ladder else set()
+        wanted = [(t, p) for t in material.graphs if t not in done for p in group if material.makes(t, p)]
+        made = [_make(subject, t, p, material, scratch) for t, p in wanted]
+        if not made:
+            continue
+        sessions: list[Session] = [open_session(m.path) for m in made]
         seen = subject.identity.training_data.seen_hashes()
         answers = collect(sessions, data.samples, leave_out=seen, track=track)
-        float32_passed: bool | None = None  # unless the float32 file is judged beside this one
-        for (path, contract), session_answers in zip(made, answers.answers, strict=True):
-            facts = _facts(path, contract, calibrated, float32_passed)
-            verdict, diagnosis = _judge(recipe, reference, session_answers, contract, facts)
-            if contract.precision == "fp32":
-                float32_passed = verdict.verdict == "passed"
-            measured = figures_of(answers, session_answers, contract)
-            certificate = _certify(path, contract, calibrated, measured, verdict, diagnosis)
-            judged.append(Judged(path, contract, certificate))
-            _say(note, path, verdict, diagnosis)
-        if ladder and judged[-1].certificate.verdict.verdict == "passed":
-            break
+        float32_passed: dict[Target, bool] = {}  # of the targets whose float32 file is judged beside the others
+        for one, its in zip(made, answers.answers, strict=True):
+            found = _judge_one(recipe, one, material.calibrated, reference, answers, its, float32_passed, note)
+            if one.contract.precision == "fp32":
+                float32_passed[one.target] = found.passed
+            judged.append(found)
     return judged
 
 
-def _make(
-    subject: Subject, precision: Precision, float_model: bytes, calibrated: Calibrated | None, scratch: Path
-) -> tuple[Path, Contract]:
-    source = calibrated.certificate.source if calibrated and precision == "int8" else ""
-    contract = subject.exportable.contract(precision, subject.identity, source)
-    plan = calibrated.plan if calibrated and precision == "int8" else None
-    path = scratch / f"{subject.identity.name}-{precision}{tflite.SUFFIX}"
-    path.write_bytes(tflite.write(float_model, contract, plan))
-    return path, contract
+def _make(subject: Subject, target: Target, precision: Precision, material: Material, scratch: Path) -> Made:
+    calibrated = material.calibrated if precision == "int8" else None
+    source = calibrated.certificate.source if calibrated else ""
+    contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
+    path = scratch / f"{subject.identity.name}-{precision}{target.suffix}"
+    target.write(material.graphs[target], contract, calibrated.plan if calibrated else None, path)
+    return Made(target, path, contract)
 
 
-def _facts(path: Path, contract: Contract, calibrated: Calibrated | None, float32_passed: bool | None) -> FileFacts:
-    scale, zero_point = input_quantization(path)
-    known = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=element_types(path))
-    if contract.precision == "int8":
+def _judge_one(
+    recipe: ExportRecipe,
+    made: Made,
+    calibrated: Calibrated | None,
+    reference: Collection,
+    collection: Collection,
+    answers: Answers,
+    float32_passed: Mapping[Target, bool],
+    note: Note,
+) -> Judged:
+    placed = made.target.placement(made.path)
+    facts = _facts(made, placed, calibrated, float32_passed.get(made.target))
+    verdict, diagnosis = _judge(recipe, reference, answers, made.contract, facts)
+    measured = figures_of(collection, answers, made.contract)
+    certificate = _certify(made, placed, calibrated, measured, verdict, diagnosis)
+    _say(note, made.path, verdict, diagnosis)
+    return Judged(made.target, made.path, made.contract, certificate)
+
+
+def _facts(
+    made: Made, placed: Mapping[str, Any], calibrated: Calibrated | None, float32_passed: bool | None
+) -> FileFacts:
+    known = FileFacts(op_dtypes=_element_types(placed["types"]))
+    if quantization := made.target.input_quantization(made.path):
+        known["input_scale"], known["input_zero_point"] = quantization
+    if made.contract.precision == "int8":
         if float32_passed is not None:
             known["float32_passed"] = float32_passed
         if calibrated:
             known.update(calibrated.facts)
     return known
+
+
+def _element_types(types: Mapping[str, int]) -> dict[str, int]:
+    """Counts of "CONV_2D:int8" and the like -> how many operators give each element type."""
+    counted: Counter[str] = Counter()
+    for name, count in types.items():
+        counted[name.rpartition(":")[2]] += count
+    return dict(counted)
 
 
 def _judge(
@@ -101,22 +159,21 @@ def _judge(
 
 
 def _certify(
-    path: Path,
-    contract: Contract,
+    made: Made,
+    placed: dict[str, Any],
     calibrated: Calibrated | None,
     measured: Figures,
     verdict: Verdict,
     diagnosis: Diagnosis | None,
 ) -> ArtefactCertificate:
-    placed = placement(path)
     return ArtefactCertificate(
-        file=path.name,
-        target="tflite",
-        bytes=path.stat().st_size,
-        sha256=file_sha256(path),
-        runtime="LiteRT, XNNPACK",
-        placement=f"{placed['xnnpack_partitions']} XNNPACK, outside: {', '.join(placed['outside_xnnpack']) or 'none'}",
-        calibration=calibrated.certificate if calibrated and contract.precision == "int8" else None,
+        file=made.path.name,
+        target=made.target.name,
+        bytes=sum(file.stat().st_size for file in made.files),
+        sha256=file_sha256(made.path),
+        runtime=made.target.runtime,
+        placement=made.target.summary(placed),
+        calibration=calibrated.certificate if calibrated and made.contract.precision == "int8" else None,
         figures=measured,
         verdict=verdict,
         diagnosis=diagnosis,

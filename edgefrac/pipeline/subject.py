@@ -41,6 +41,8 @@ class Subject:
 
 @dataclass(frozen=True)
 class Calibrated:
+    """Activation ranges, where they came from, and what a diagnosis wants to know of that."""
+
     plan: Plan
     certificate: Calibration
     facts: FileFacts

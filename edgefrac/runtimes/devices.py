@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +16,13 @@ import numpy as np
 
 from edgefrac.errors import EdgeFracError
 from edgefrac.runtimes.session import open_session
+from edgefrac.targets.registry import Target, available
 
 EvidenceLevel = Literal["measured", "emulated", "predicted", "unavailable"]
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
 _FOR_DEVELOPERS = {"all", "dev", "test"}
-_TFLITE_MODULES = ("torch", "litert_torch", "ai_edge_quantizer")
-_LATER_TARGETS = ("onnx", "openvino", "ethos-u", "qualcomm-htp", "executorch")
+_LATER_TARGETS = ("ethos-u", "qualcomm-htp", "executorch")
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,15 @@ def _version(distribution: str) -> str | None:
 
 def targets() -> list[Availability]:
     """Every file format that EdgeFrac knows, and whether it can be exported here."""
-    missing = [module for module in _TFLITE_MODULES if util.find_spec(module) is None]
-    tflite = (
-        Availability("tflite", "unavailable", f"not installed: {', '.join(missing)}", "pip install 'edgefrac[tflite]'")
-        if missing
-        else Availability("tflite", "measured", "exported here, and gated in LiteRT on this machine's CPU")
-    )
-    return [tflite, *(Availability(name, "unavailable", "this version does not export it") for name in _LATER_TARGETS)]
+    later = (Availability(name, "unavailable", "this version does not export it") for name in _LATER_TARGETS)
+    return [*map(_target, available()), *later]
+
+
+def _target(target: Target) -> Availability:
+    if missing := target.missing():
+        install = f"pip install 'edgefrac[{target.extra}]'"
+        return Availability(target.name, "unavailable", f"not installed: {', '.join(missing)}", install)
+    return Availability(target.name, "measured", f"exported here, and gated on this machine in {target.runtime}")
 
 
 def devices(model: Path) -> list[Availability]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
 
-_HEAD_BYTES = 16
+_HEAD_BYTES = 512
+_IR_VERSIONS = range(3, 64)
+_AFTER_IR_VERSION = {0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72}  # tags of an ONNX ModelProto's other fields
 _PICKLE_SUFFIXES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 
@@ -48,6 +51,8 @@ class ModelKind(Enum):
     """What kind of model file it is; the value is its name for people."""
 
     TFLITE = "TFLite"
+    ONNX = "ONNX"
+    OPENVINO = "OpenVINO IR"
     CHECKPOINT = "safetensors checkpoint"
 
 
@@ -55,12 +60,22 @@ def open_session(path: Path, threads: int = 1) -> Session:
     """Load a model file into its runtime.
 
     Raises ``ModelFileError`` for a file that is missing, cut short, foreign or without contract, and for a pickle,
-    which could run code; ``CheckpointError`` for a checkpoint that cannot be used.
+    which could run code; ``CheckpointError`` for a checkpoint that cannot be used; ``MissingExtraError`` where the
+    runtime is not installed.
     """
-    if model_kind(path) is ModelKind.TFLITE:
+    kind = model_kind(path)
+    if kind is ModelKind.TFLITE:
         from edgefrac.runtimes.litert import LiteRTSession
 
         return LiteRTSession(path, threads)
+    if kind is ModelKind.ONNX:
+        from edgefrac.runtimes.ort import OnnxSession
+
+        return OnnxSession(path, threads)
+    if kind is ModelKind.OPENVINO:
+        from edgefrac.runtimes.openvino import OpenVinoSession
+
+        return OpenVinoSession(path, threads)
     from edgefrac.runtimes.torch import TorchSession
 
     return TorchSession(path, threads)
@@ -73,7 +88,29 @@ def model_kind(path: Path) -> ModelKind:
         return ModelKind.TFLITE
     if _is_safetensors(head):
         return ModelKind.CHECKPOINT
+    if _is_onnx(head):
+        return ModelKind.ONNX
+    if head.lstrip().startswith(b"<?xml") and b"<net " in head:
+        return ModelKind.OPENVINO
     raise _foreign(path, head)
+
+
+def as_promised(
+    path: Path,
+    contract: Contract,
+    inputs: Sequence[tuple[str, str, tuple[int, ...]]],
+    outputs: Sequence[tuple[str, str, tuple[int, ...]]],
+) -> None:
+    """Raise ``ModelFileError`` unless a file takes and gives, by name, dtype and shape, what its contract says."""
+    wanted = contract.input
+    if list(inputs) != [(wanted.name, wanted.dtype, wanted.shape)]:
+        raise ModelFileError(f"{path}: its input is not the uint8 {list(wanted.shape)} that its contract promises")
+    for output in contract.outputs:
+        if outputs[output.index : output.index + 1] != [(output.name, output.dtype, output.shape)]:
+            promise = f"the {output.dtype} {list(output.shape)} '{output.name}' that its contract promises"
+            raise ModelFileError(f"{path}: output {output.index} is not {promise}")
+    if not any(output.name == "probability" for output in contract.outputs):
+        raise ModelFileError(f"{path}: its contract names no output 'probability'")
 
 
 def _read_head(path: Path) -> bytes:
@@ -91,6 +128,11 @@ def _is_safetensors(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 100_000_000
 
 
+def _is_onnx(head: bytes) -> bool:
+    """A protobuf that starts with a small ``ir_version``, which every writer puts first, and one of the next fields."""
+    return len(head) > 2 and head[0] == 0x08 and head[1] in _IR_VERSIONS and head[2] in _AFTER_IR_VERSION
+
+
 def _foreign(path: Path, head: bytes) -> ModelFileError:
     if not head:
         return ModelFileError(f"{path}: the file is empty")
@@ -100,6 +142,6 @@ def _foreign(path: Path, head: bytes) -> ModelFileError:
             hint="save the weights as safetensors (safetensors.torch.save_file) and export those",
         )
     return ModelFileError(
-        f"{path}: neither a TFLite file nor a safetensors checkpoint",
-        hint="give a .tflite file or bundle written by 'edgefrac export', or a .safetensors checkpoint",
+        f"{path}: neither a TFLite, ONNX or OpenVINO file nor a safetensors checkpoint",
+        hint="give a model file or bundle written by 'edgefrac export', or a .safetensors checkpoint",
     )

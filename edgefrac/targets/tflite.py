@@ -1,66 +1,36 @@
-"""TFLite (LiteRT) files: convert a network, and finish the file.
+"""TFLite (LiteRT) files: convert a network, finish the file, and say what XNNPACK makes of it.
 
 Every file takes uint8 NHWC pixels and gives ``probability`` [1, K] and ``evidence`` [1, h, w, K] as float32.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-
-import torch
-from torch import nn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
-from edgefrac.models.exportable import Exportable, ExportNet
-from edgefrac.quantization.plan import Plan
-from edgefrac.targets.tflite_graph import finish
-from edgefrac.targets.tflite_quantize import half, quantize
+from edgefrac.targets.registry import Target, target
+
+if TYPE_CHECKING:
+    from edgefrac.models.exportable import Exportable
+    from edgefrac.quantization.plan import Plan
 
 SUFFIX = ".tflite"
 
 
 def convert_float(exportable: Exportable) -> bytes:
     """The float32 graph, NHWC in and out, before ``write`` gives it its uint8 input; raises ConversionError."""
-    with _quiet_converter():
-        import litert_torch
+    from edgefrac.targets.tflite_convert import convert
 
-        sample = torch.zeros(1, exportable.size, exportable.size, 1)
-        try:
-            # weights are read as they lie in memory, and a network that has run may hold them channels last
-            module: nn.Module = copy.deepcopy(exportable.module).eval()
-            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-            maps = [1] if exportable.has_evidence else []
-            if maps and exportable.channels > 1 and isinstance(module, ExportNet):
-                module, maps = _MapsLast(module), []
-            wrapped = litert_torch.to_channel_last_io(module, args=[0], outputs=maps)
-            converted = litert_torch.convert(wrapped, (sample,))
-            data = bytes(converted.model_content())
-        except Exception as error:  # the converter raises whatever its many layers raise
-            cause = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise ConversionError(f"TFLite: the network cannot be converted ({cause})") from error
-    return data
-
-
-class _MapsLast(nn.Module):
-    """Averages maps as they lie in the file, channels last; with several channels two TRANSPOSE would be left else."""
-
-    def __init__(self, network: ExportNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        evidence = self.network.evidence(image).permute(0, 2, 3, 1)
-        return self.network.probability(evidence.mean((1, 2))), evidence
+    return convert(exportable)
 
 
 def write(float_model: bytes, contract: Contract, plan: Plan | None = None) -> bytes:
     """The finished file in the contract's precision; a ``plan`` is needed for int8. Same arguments, same bytes."""
+    from edgefrac.targets.tflite_graph import finish
+    from edgefrac.targets.tflite_quantize import half, quantize
+
     if contract.precision == "fp32":
         graph = float_model
     elif contract.precision == "fp16":
@@ -75,14 +45,40 @@ def write(float_model: bytes, contract: Contract, plan: Plan | None = None) -> b
     return finish(graph, contract)
 
 
-@contextlib.contextmanager
-def _quiet_converter() -> Iterator[None]:
-    """The converter logs its progress at length; keep errors, drop the rest."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(previous)
+@target
+class TFLite(Target):
+    """One .tflite file, for phones."""
+
+    name = "tflite"
+    title = "TFLite"
+    suffix = SUFFIX
+    runtime = "LiteRT, XNNPACK"
+    extra = "tflite"
+    modules = ("torch", "litert_torch", "ai_edge_quantizer")
+    packages = ("litert-torch", "ai-edge-quantizer", "ai-edge-litert")
+    precisions = ("fp32", "fp16", "int8")
+
+    def convert(self, exportable: Exportable) -> bytes:
+        return convert_float(exportable)
+
+    def write(self, float_model: bytes, contract: Contract, plan: Plan | None, path: Path) -> None:
+        path.write_bytes(write(float_model, contract, plan))
+
+    def read_contract(self, path: Path) -> Contract:
+        from edgefrac.targets.tflite_metadata import read_contract
+
+        return read_contract(path)
+
+    def placement(self, path: Path) -> dict[str, Any]:
+        from edgefrac.targets.tflite_placement import placement
+
+        return placement(path)
+
+    def summary(self, placement: dict[str, Any]) -> str:
+        outside = ", ".join(placement["outside_xnnpack"]) or "none"
+        return f"{placement['xnnpack_partitions']} XNNPACK, outside: {outside}"
+
+    def input_quantization(self, path: Path) -> tuple[float, int]:
+        from edgefrac.targets.tflite_placement import input_quantization
+
+        return input_quantization(path)

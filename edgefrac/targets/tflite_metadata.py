@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import flatbuffers
-from pydantic import ValidationError
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
+from edgefrac.targets.sealing import parse_contract, read_bytes
 
 CONTRACT_KEY = "edgefrac.contract"
 DIGEST_KEY = "edgefrac.sha256"
@@ -37,10 +37,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def read_contract(path: Path) -> Contract:
     """The contract inside a .tflite file; raises ModelFileError naming the file and the cause."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    data = read_bytes(path)
     try:
         contract, digest = find_metadata(data, CONTRACT_KEY), find_metadata(data, DIGEST_KEY)
     except (struct.error, ValueError) as error:
@@ -52,14 +49,7 @@ def read_contract(path: Path) -> Contract:
         )
     if digest is None or data[digest.start : digest.stop] != sha256_without(data, digest):
         raise ModelFileError(f"{path}: damaged, its content does not have the SHA-256 that was written into it")
-    try:
-        return Contract.from_json(data[contract.start : contract.stop])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ModelFileError(
-            f"{path}: its contract is damaged or of another version ({where}: {first['msg']})"
-        ) from error
+    return parse_contract(path, data[contract.start : contract.stop])
 
 
 def sha256_without(model: bytes, digest: slice) -> bytes:

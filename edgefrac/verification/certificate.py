@@ -59,7 +59,10 @@ class Calibration(_Strict):
 
 
 class ArtefactCertificate(_Strict):
-    """What was found for one file. ``evidence_level`` is that of ``runtime`` on ``device``."""
+    """What was found for one file. ``evidence_level`` is that of ``runtime`` on ``device``.
+
+    ``bytes`` counts the files that it cannot run without, too; its own hash covers theirs.
+    """
 
     file: Name
     target: str

@@ -1,0 +1,98 @@
+"""OpenVINO files in OpenVINO, on the CPU."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.contract import Contract
+from edgefrac.errors import MissingExtraError, ModelFileError
+from edgefrac.runtimes.session import Prediction, as_promised
+from edgefrac.targets.openvino_metadata import sealed_model
+
+_DATA_LAYERS = {"Const", "Input", "Output"}
+_ELEMENTS = {"u8": "uint8", "i8": "int8", "i32": "int32", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+
+
+class OpenVinoSession:
+    """An OpenVINO file and its weights; their seal is checked before OpenVINO sees their bytes."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
+        self._path = path
+        compiled, self._contract = _compile(path, threads)
+        as_promised(path, self._contract, *([_described(v) for v in vs] for vs in (compiled.inputs, compiled.outputs)))
+        self._request = compiled.create_infer_request()
+        self._indices = {output.name: output.index for output in self._contract.outputs}
+
+    @property
+    def path(self) -> Path:
+        """The .xml file."""
+        return self._path
+
+    @property
+    def contract(self) -> Contract:
+        """What the file promises."""
+        return self._contract
+
+    def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
+        """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
+        with _errors_name_the_file(self._path, "run"):
+            self._request.infer({self._contract.input.name: network_input[None, :, :, None]})
+            found = {n: self._request.get_output_tensor(i).data[0].copy() for n, i in self._indices.items()}
+        if not np.isfinite(found["probability"]).all():
+            raise ModelFileError(f"{self._path}: the model's probability is not a finite number")
+        return Prediction(found["probability"], found.get("evidence"))
+
+
+def placement(path: Path) -> dict[str, Any]:
+    """What OpenVINO's CPU plugin compiled: its layers, and the element type that each computes in.
+
+    Raises ModelFileError for a file without contract, or one that OpenVINO does not load.
+    """
+    compiled, _ = _compile(path, threads=1)
+    facts = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    # the name of a kernel ends in what it computes in; 'runtimePrecision' is that of the weights as they are stored
+    kernels = [(info["layerType"].astype(str), info["primitiveType"].astype(str)) for info in facts]
+    elements = [(name, kernel.rpartition("_")[2].lower()) for name, kernel in kernels if name not in _DATA_LAYERS]
+    layers = [(name, _ELEMENTS.get(element, element)) for name, element in elements]
+    return {
+        "operators": dict(sorted(Counter(name for name, _ in layers).items())),
+        "types": dict(sorted(Counter(f"{name}:{element}" for name, element in layers).items())),
+    }
+
+
+def _compile(path: Path, threads: int) -> tuple[Any, Contract]:
+    xml, weights, contract = sealed_model(path)
+    try:
+        import openvino as ov
+    except ModuleNotFoundError:
+        raise MissingExtraError(f"{path}: running an OpenVINO file", "openvino") from None
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # where the CPU has bfloat16, OpenVINO computes in it unless told not to
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+    }
+    with _errors_name_the_file(path, "load"):
+        core = ov.Core()
+        return core.compile_model(core.read_model(xml, weights), "CPU", settings), contract
+
+
+def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:
+    element = value.get_element_type().get_type_name()
+    return value.get_any_name(), _ELEMENTS.get(element, element), tuple(value.get_partial_shape().to_shape())
+
+
+@contextmanager
+def _errors_name_the_file(path: Path, action: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError) as error:
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(f"{path}: OpenVINO cannot {action} it ({cause})") from error

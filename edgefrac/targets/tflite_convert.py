@@ -1,0 +1,43 @@
+"""From a torch network to a float32 TFLite graph, NHWC in and out."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from edgefrac.models.exportable import Exportable, ExportNet
+from edgefrac.targets.quiet import cannot_convert, quiet_converter
+
+
+def convert(exportable: Exportable) -> bytes:
+    """The float32 graph before it gets its uint8 input; raises ConversionError."""
+    with quiet_converter():
+        import litert_torch
+
+        sample = torch.zeros(1, exportable.size, exportable.size, 1)
+        try:
+            # weights are read as they lie in memory, and a network that has run may hold them channels last
+            module: nn.Module = copy.deepcopy(exportable.module).eval()
+            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            maps = [1] if exportable.has_evidence else []
+            if maps and exportable.channels > 1 and isinstance(module, ExportNet):
+                module, maps = _MapsLast(module), []
+            wrapped = litert_torch.to_channel_last_io(module, args=[0], outputs=maps)
+            converted = litert_torch.convert(wrapped, (sample,))
+            return bytes(converted.model_content())
+        except Exception as error:  # the converter raises whatever its many layers raise
+            raise cannot_convert("TFLite", error) from error
+
+
+class _MapsLast(nn.Module):
+    """Averages maps as they lie in the file, channels last; with several channels two TRANSPOSE would be left else."""
+
+    def __init__(self, network: ExportNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        evidence = self.network.evidence(image).permute(0, 2, 3, 1)
+        return self.network.probability(evidence.mean((1, 2))), evidence
