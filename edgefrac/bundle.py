@@ -3,7 +3,8 @@
     bundle.json           ``edgefrac.bundle/1``: name, and size and SHA-256 of every other file
     contract.json         the contract of each model file, by file name
     certificate.json      what the gate found (``edgefrac.certificate/1``)
-    MODEL_CARD.md         the same for people
+    certificate.html      the same as a page, MODEL_CARD.md in short with what the model is
+    plan.json             the exact plan of the int8 files (``edgefrac.plan/1``), where they have one
     *.tflite *.onnx       the model files
     *.xml *.bin           an OpenVINO model file and its weights
     golden/vectors.json   ``edgefrac.golden/1``: rasters, network inputs, and what each model file answers to them
@@ -38,7 +39,8 @@ from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError, OutputError
 from edgefrac.targets.registry import available, of_name
 
-MANIFEST, CONTRACTS, CERTIFICATE, MODEL_CARD = "bundle.json", "contract.json", "certificate.json", "MODEL_CARD.md"
+MANIFEST, CONTRACTS, CERTIFICATE = "bundle.json", "contract.json", "certificate.json"
+MODEL_CARD, CERTIFICATE_PAGE, PLAN = "MODEL_CARD.md", "certificate.html", "plan.json"
 VECTORS = "golden/vectors.json"
 _LARGEST_BYTES = 1 << 30
 _MOST_FILES = 10_000
@@ -222,14 +224,15 @@ def write_bundle(
     artefacts: Sequence[Path],
     contracts: Mapping[str, Contract],
     certificate: str,
-    model_card: str,
+    texts: Mapping[str, str],
     golden: Sequence[GoldenVector],
 ) -> Bundle:
     """Write a bundle to ``folder``, replacing a bundle that is there only when the new one is complete.
 
     ``artefacts`` are model files and their companions, ``contracts`` those of the model files, by file name;
-    ``certificate`` and ``model_card`` are the texts to store. Raises ``OutputError`` if the folder holds anything but a
-    bundle, cannot be written, or the disk is full; nothing is left behind then, and a former bundle stays as it was.
+    ``certificate`` is the text to store, ``texts`` are further ones by file name. Raises ``OutputError`` if the folder
+    holds anything but a bundle, cannot be written, or the disk is full; nothing is left behind then, and a former
+    bundle stays as it was.
     """
     _refuse_foreign(folder)
     folder = folder.resolve()
@@ -240,7 +243,8 @@ def write_bundle(
             shutil.copyfile(source, building / source.name)
         _write(building / CONTRACTS, _contracts_json(contracts))
         _write(building / CERTIFICATE, certificate.encode("utf-8"))
-        _write(building / MODEL_CARD, model_card.encode("utf-8"))
+        for file, text in texts.items():
+            _write(building / file, text.encode("utf-8"))
         _write_golden(building, golden)
         entries = tuple(
             FileEntry(path=n, bytes=(building / n).stat().st_size, sha256=file_sha256(building / n))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgefrac import bundle as module
-from edgefrac.bundle import Bundle, GoldenVector, check, expected, open_bundle, write_bundle
+from edgefrac.bundle import MODEL_CARD, Bundle, GoldenVector, check, expected, open_bundle, write_bundle
 from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError, OutputError
 from tests.verification.examples import contract
@@ -57,7 +57,7 @@ def write(tmp_path: Path) -> Write:
             artefacts=[models / INT8, models / FP32],
             contracts={INT8: contract("int8"), FP32: contract("fp32")},
             certificate=certificate,
-            model_card="# tiny\n",
+            texts={MODEL_CARD: "# tiny\n"},
             golden=golden(),
         )
 
@@ -121,7 +121,7 @@ def test_default_artefact_is_the_int8_file_then_the_smallest(write: Write, tmp_p
     contracts = {INT8: contract("fp16"), FP32: contract("fp32")}
     sources = [bundle.root / INT8, bundle.root / FP32]
     other = write_bundle(
-        tmp_path / "o", name="t", artefacts=sources, contracts=contracts, certificate="", model_card="", golden=[]
+        tmp_path / "o", name="t", artefacts=sources, contracts=contracts, certificate="", texts={}, golden=[]
     )
     assert other.default_artefact().name == INT8
     (bundle.root / INT8).write_bytes(b"int8 hodel" * 100)
@@ -340,7 +340,7 @@ def test_a_missing_model_file_is_an_error(write: Write, tmp_path: Path) -> None:
             artefacts=[tmp_path / "absent.tflite"],
             contracts={},
             certificate="",
-            model_card="",
+            texts={},
             golden=[],
         )
     assert not (tmp_path / "b").exists()

@@ -25,6 +25,13 @@ def export(
     calibration: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Radiographs to calibrate on, never the ones of --data.")
     ] = None,
+    quantizer: Annotated[
+        str | None,
+        typer.Option(metavar="exact|native", help="int8 by one exact plan for all targets, or TFLite's own quantizer."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The plan.json of a bundle: make the same integers again.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the bundle goes.")] = Path("bundle"),
     recipe: Annotated[
         str | None, typer.Option(metavar="FILE", help="Export recipe: a YAML file, or the name of a bundled one.")
@@ -48,7 +55,9 @@ def export(
             targets=tuple(target.split(",")),
             precision=precision,
             data=data,
+            quantizer=quantizer,
             calibration=calibration,
+            plan=plan,
             out=out,
             recipe=find_recipe("export", recipe) if recipe else None,
             keep_rejected=keep_rejected,

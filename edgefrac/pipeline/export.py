@@ -6,10 +6,11 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from edgefrac.bundle import GoldenVector, expected, write_bundle
+from edgefrac.bundle import CERTIFICATE_PAGE, MODEL_CARD, PLAN, GoldenVector, expected, write_bundle
 from edgefrac.contract import Precision
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
@@ -19,10 +20,12 @@ from edgefrac.evaluation import Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.gating import Judged, Material, make_and_judge
 from edgefrac.pipeline.outputs import figures_of
+from edgefrac.pipeline.quantizing import Quantization, Source, quantization_of
 from edgefrac.pipeline.recipe import ExportRecipe
-from edgefrac.pipeline.subject import Calibrated, Subject, calibrated_by, load_subject
+from edgefrac.pipeline.subject import Subject, load_subject
 from edgefrac.progress import Note, Track
 from edgefrac.recipes.reading import read_recipe
+from edgefrac.reporting.certificate_page import certificate_page
 from edgefrac.reporting.model_card import model_card
 from edgefrac.runtimes.session import open_session
 from edgefrac.runtimes.torch import ExportableSession
@@ -43,7 +46,9 @@ class ExportRequest:
     targets: tuple[str, ...] = ("tflite",)
     precision: str | None = None
     data: str | None = None
+    quantizer: str | None = None
     calibration: Path | None = None
+    plan: Path | None = None
     out: Path = Path("bundle")
     recipe: Path | None = None
     keep_rejected: bool = False
@@ -71,9 +76,9 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     """Convert, quantize, gate and bundle; raises an EdgeFracError where that cannot even be tried."""
     started = time.monotonic()
     recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
-    if request.precision:
-        recipe = ExportRecipe.model_validate({**recipe.model_dump(), "precision": request.precision})
-    targets = _targets(request, recipe)
+    asked = {"precision": request.precision, "quantizer": request.quantizer}
+    recipe = ExportRecipe.model_validate({**recipe.model_dump(), **{k: v for k, v in asked.items() if v}})
+    targets = _targets(request)
     subject = load_subject(request.checkpoint, request.network, recipe)
     given = open_dataset(request.data) if request.data else phantom_dataset(recipe.phantoms, recipe.phantom_seed)
     data = fracture_task(given)
@@ -85,10 +90,13 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     reference = collect([reference_session], data.samples, leave_out=seen, track=track)
     require_both_classes(data.name, reference)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as scratch:
-        graphs = {target: target.convert(subject.exportable) for target in targets}
-        material = Material(graphs, _calibrated(request, recipe, subject, graphs, reference, note, track))
+        graph = cache(lambda target: target.convert(subject.exportable))
+        tflite = next((partial(graph, target) for target in targets if target.quantizes), None)
+        source = Source(request.calibration, request.plan)
+        quantization = quantization_of(source, recipe, subject, tflite, reference, note, track)
+        material = Material(tuple(targets), graph, quantization)
         judged = make_and_judge(recipe, subject, material, data, reference, Path(scratch), note, track)
-        bundle = _bundle(request, recipe, subject, data, reference, judged)
+        bundle = _bundle(request, recipe, subject, data, reference, judged, quantization)
         rows = [_row(j, bundle) for j in judged]
         if request.keep_rejected:
             _keep_rejected(judged, request.out)
@@ -99,33 +107,12 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     return ExportResult(bundle, tuple(rows), time.monotonic() - started, ok)
 
 
-def _targets(request: ExportRequest, recipe: ExportRecipe) -> list[Target]:
-    """The targets asked for; raises UsageError, MissingExtraError, ConversionError for what they cannot do."""
+def _targets(request: ExportRequest) -> list[Target]:
+    """The targets asked for; raises UsageError for an unknown one, MissingExtraError."""
     targets = [find(name) for name in dict.fromkeys(request.targets)]
     for target in targets:
         target.require()
-        if len(recipe.precisions) == 1:
-            target.require_precision(recipe.precisions[0])
     return targets
-
-
-def _calibrated(
-    request: ExportRequest,
-    recipe: ExportRecipe,
-    subject: Subject,
-    graphs: dict[Target, Any],
-    gate: Collection,
-    note: Note,
-    track: Track,
-) -> Calibrated | None:
-    """Activation ranges where a target can use them; they are those of the TFLite graph."""
-    for target in graphs:
-        if "int8" in recipe.precisions and "int8" not in target.precisions:
-            note(f"{target.name}: int8 is left out, it needs the exact plan")
-    tflite = find("tflite")
-    if tflite not in graphs:
-        return None
-    return calibrated_by(request.calibration, recipe, subject, graphs[tflite], gate, note, track)
 
 
 def _bundle(
@@ -135,6 +122,7 @@ def _bundle(
     data: Dataset,
     reference: Collection,
     judged: list[Judged],
+    quantization: Quantization | None,
 ) -> Path | None:
     passed = [j for j in judged if j.passed]
     if not passed:
@@ -165,7 +153,11 @@ def _bundle(
         artefacts=[file for j in passed for file in j.files],
         contracts={j.path.name: j.contract for j in passed},
         certificate=certificate.to_json(),
-        model_card=model_card(contract, subject.metrics, certificate),
+        texts={
+            MODEL_CARD: model_card(contract, subject.metrics, certificate),
+            CERTIFICATE_PAGE: certificate_page(certificate),
+            **({PLAN: quantization.exact.plan.to_json()} if quantization and quantization.exact else {}),
+        },
         golden=_golden(passed, recipe.golden_vectors),
     )
     return request.out

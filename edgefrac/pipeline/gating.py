@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from edgefrac.contract import Contract, Precision
 from edgefrac.datasets.sample import Dataset
 from edgefrac.digest import file_sha256
 from edgefrac.evaluation import Answers, Collection, collect
+from edgefrac.pipeline.agreement import agreements
 from edgefrac.pipeline.outputs import figures_of, judge_answers, outputs_of
+from edgefrac.pipeline.quantizing import Quantization
 from edgefrac.pipeline.recipe import ExportRecipe
-from edgefrac.pipeline.subject import Calibrated, Subject
+from edgefrac.pipeline.subject import Subject
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.targets.registry import Target
-from edgefrac.verification.certificate import ArtefactCertificate
+from edgefrac.verification.certificate import Agreement, ArtefactCertificate
 from edgefrac.verification.diagnosis import Diagnosis, FileFacts, diagnose
 from edgefrac.verification.figures import Figures
 from edgefrac.verification.verdict import Verdict
@@ -26,14 +28,17 @@ from edgefrac.verification.verdict import Verdict
 
 @dataclass(frozen=True)
 class Material:
-    """What files are made from: each target's float graph, and the activation ranges where there are any."""
+    """What files are made from: each target's float graph, made when first asked for, and how int8 is quantized."""
 
-    graphs: Mapping[Target, Any]
-    calibrated: Calibrated | None
+    targets: tuple[Target, ...]
+    graph: Callable[[Target], Any]
+    quantization: Quantization | None
 
     def makes(self, target: Target, precision: Precision) -> bool:
         """Whether there can be such a file."""
-        return precision in target.precisions and (precision != "int8" or self.calibrated is not None)
+        if precision != "int8":
+            return True
+        return self.quantization is not None and (self.quantization.exact is not None or target.quantizes)
 
 
 @dataclass(frozen=True)
@@ -80,16 +85,19 @@ def make_and_judge(
     judged: list[Judged] = []
     for group in [(p,) for p in recipe.precisions] if ladder else [recipe.precisions]:
         done = {j.target for j in judged if j.passed} if ladder else set()
-        wanted = [(t, p) for t in material.graphs if t not in done for p in group if material.makes(t, p)]
+        wanted = [(t, p) for t in material.targets if t not in done for p in group if material.makes(t, p)]
         made = [_make(subject, t, p, material, scratch) for t, p in wanted]
         if not made:
             continue
         sessions: list[Session] = [open_session(m.path) for m in made]
         seen = subject.identity.training_data.seen_hashes()
         answers = collect(sessions, data.samples, leave_out=seen, track=track)
+        agreed = _agreements(material.quantization, made, sessions, answers.answers, note)
         float32_passed: dict[Target, bool] = {}  # of the targets whose float32 file is judged beside the others
         for one, its in zip(made, answers.answers, strict=True):
-            found = _judge_one(recipe, one, material.calibrated, reference, answers, its, float32_passed, note)
+            found = _judge_one(
+                recipe, one, material.quantization, reference, answers, its, float32_passed, agreed, note
+            )
             if one.contract.precision == "fp32":
                 float32_passed[one.target] = found.passed
             judged.append(found)
@@ -97,44 +105,75 @@ def make_and_judge(
 
 
 def _make(subject: Subject, target: Target, precision: Precision, material: Material, scratch: Path) -> Made:
-    calibrated = material.calibrated if precision == "int8" else None
-    source = calibrated.certificate.source if calibrated else ""
+    quantization = material.quantization if precision == "int8" else None
+    source = quantization.certificate.source if quantization else ""
     contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
     path = scratch / f"{subject.identity.name}-{precision}{target.suffix}"
-    target.write(material.graphs[target], contract, calibrated.plan if calibrated else None, path)
+    if quantization and quantization.exact:
+        target.write_integers(quantization.exact.network, contract, path)
+    else:
+        target.write(material.graph(target), contract, quantization.native if quantization else None, path)
     return Made(target, path, contract)
+
+
+def _agreements(
+    quantization: Quantization | None,
+    made: Sequence[Made],
+    sessions: Sequence[Session],
+    answers: Sequence[Answers],
+    note: Note,
+) -> dict[str, tuple[Agreement, ...]]:
+    """Of the int8 files of an exact plan; says what differs."""
+    int8 = [number for number, one in enumerate(made) if one.contract.precision == "int8"]
+    if not int8 or quantization is None or quantization.exact is None:
+        return {}
+    names = [made[number].path.name for number in int8]
+    found = agreements(
+        quantization.exact.network,
+        dict(zip(names, (sessions[number] for number in int8), strict=True)),
+        dict(zip(names, (answers[number] for number in int8), strict=True)),
+    )
+    for name, rows in found.items():
+        for row in rows:
+            if row.largest:
+                note(
+                    f"{name}: {1 - row.identical:.2%} of codes are not those of {row.with_file}, by {row.largest} at most"
+                )
+    return found
 
 
 def _judge_one(
     recipe: ExportRecipe,
     made: Made,
-    calibrated: Calibrated | None,
+    quantization: Quantization | None,
     reference: Collection,
     collection: Collection,
     answers: Answers,
     float32_passed: Mapping[Target, bool],
+    agreed: Mapping[str, tuple[Agreement, ...]],
     note: Note,
 ) -> Judged:
     placed = made.target.placement(made.path)
-    facts = _facts(made, placed, calibrated, float32_passed.get(made.target))
+    facts = _facts(made, placed, quantization, float32_passed.get(made.target))
     verdict, diagnosis = _judge(recipe, reference, answers, made.contract, facts)
     measured = figures_of(collection, answers, made.contract)
-    certificate = _certify(made, placed, calibrated, measured, verdict, diagnosis)
+    certificate = _certify(made, placed, quantization, measured, verdict, diagnosis)
+    certificate = certificate.model_copy(update={"agreement": agreed.get(made.path.name, ())})
     _say(note, made.path, verdict, diagnosis)
     return Judged(made.target, made.path, made.contract, certificate)
 
 
 def _facts(
-    made: Made, placed: Mapping[str, Any], calibrated: Calibrated | None, float32_passed: bool | None
+    made: Made, placed: Mapping[str, Any], quantization: Quantization | None, float32_passed: bool | None
 ) -> FileFacts:
     known = FileFacts(op_dtypes=_element_types(placed["types"]))
-    if quantization := made.target.input_quantization(made.path):
-        known["input_scale"], known["input_zero_point"] = quantization
+    if pixels := made.target.input_quantization(made.path):
+        known["input_scale"], known["input_zero_point"] = pixels
     if made.contract.precision == "int8":
         if float32_passed is not None:
             known["float32_passed"] = float32_passed
-        if calibrated:
-            known.update(calibrated.facts)
+        if quantization:
+            known.update(quantization.facts)
     return known
 
 
@@ -161,11 +200,12 @@ def _judge(
 def _certify(
     made: Made,
     placed: dict[str, Any],
-    calibrated: Calibrated | None,
+    quantization: Quantization | None,
     measured: Figures,
     verdict: Verdict,
     diagnosis: Diagnosis | None,
 ) -> ArtefactCertificate:
+    quantized = quantization if made.contract.precision == "int8" else None
     return ArtefactCertificate(
         file=made.path.name,
         target=made.target.name,
@@ -173,7 +213,8 @@ def _certify(
         sha256=file_sha256(made.path),
         runtime=made.target.runtime,
         placement=made.target.summary(placed),
-        calibration=calibrated.certificate if calibrated and made.contract.precision == "int8" else None,
+        calibration=quantized.certificate if quantized else None,
+        plan_sha256=quantized.exact.plan.sha256 if quantized and quantized.exact else None,
         figures=measured,
         verdict=verdict,
         diagnosis=diagnosis,

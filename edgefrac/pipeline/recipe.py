@@ -19,6 +19,9 @@ class ExportRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     precision: Literal["all", "auto", "fp32", "fp16", "int8"] = "all"
+    quantizer: Literal["exact", "native"] = Field(
+        default="exact", description="one exact plan for all targets, or TFLite's own quantizer, to compare with"
+    )
     limits: Limits = Limits()
     input_size: int = Field(default=320, ge=32, multiple_of=32, description="for foreign networks only")
     calibration_images: int = Field(default=256, ge=8, description="drawn evenly from --calibration")

@@ -11,6 +11,7 @@ Runtimes round alike only where nothing is rounded twice. So a plan for all of t
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Literal
 
@@ -64,6 +65,11 @@ class ExactPlan(_Strict):
             else:
                 parts.append(f" {json.dumps(key)}: {json.dumps(value)}")
         return "{\n" + ",\n".join(parts) + "\n}\n"
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of the plan as JSON."""
+        return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()
 
     @classmethod
     def from_json(cls, text: str | bytes, name: str) -> ExactPlan:

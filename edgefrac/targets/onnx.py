@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import onnx
 
     from edgefrac.models.exportable import Exportable
+    from edgefrac.quantization.integers import IntegerNetwork
     from edgefrac.quantization.plan import Plan
 
 
@@ -29,7 +30,6 @@ class Onnx(Target):
     extra = "onnx"
     modules = ("torch", "onnx", "onnxscript", "onnxruntime")
     packages = ("onnx", "onnxscript", "onnxruntime")
-    precisions = ("fp32", "fp16")
 
     def convert(self, exportable: Exportable) -> onnx.ModelProto:
         from edgefrac.targets.onnx_convert import convert
@@ -39,9 +39,14 @@ class Onnx(Target):
     def write(self, float_model: onnx.ModelProto, contract: Contract, plan: Plan | None, path: Path) -> None:
         from edgefrac.targets.onnx_graph import finish, half
 
-        self.require_precision(contract.precision)
         graph = half(float_model) if contract.precision == "fp16" else float_model
         path.write_bytes(finish(graph, contract))
+
+    def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
+        from edgefrac.targets.onnx_graph import finish
+        from edgefrac.targets.onnx_integers import integer_model
+
+        path.write_bytes(finish(integer_model(network, contract.input.size), contract))
 
     def read_contract(self, path: Path) -> Contract:
         from edgefrac.targets.onnx_metadata import read_contract

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import openvino as ov
 
     from edgefrac.models.exportable import Exportable
+    from edgefrac.quantization.integers import IntegerNetwork
     from edgefrac.quantization.plan import Plan
 
 
@@ -30,7 +31,6 @@ class OpenVino(Target):
     extra = "openvino"
     modules = ("torch", "openvino")
     packages = ("openvino",)
-    precisions = ("fp32", "fp16")
 
     def convert(self, exportable: Exportable) -> ov.Model:
         from edgefrac.targets.openvino_convert import convert
@@ -40,8 +40,13 @@ class OpenVino(Target):
     def write(self, float_model: ov.Model, contract: Contract, plan: Plan | None, path: Path) -> None:
         from edgefrac.targets.openvino_graph import save
 
-        self.require_precision(contract.precision)
         save(float_model, contract, path)
+
+    def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
+        from edgefrac.targets.openvino_graph import save
+        from edgefrac.targets.openvino_integers import integer_model
+
+        save(integer_model(network, contract.input.size), contract, path)
 
     def promise(self, contract: Contract) -> Contract:
         """Model API reads the first output, so that the others move on by one place."""

@@ -17,6 +17,7 @@ def convert(exportable: Exportable) -> ov.Model:
     with quiet_converter():
         import openvino as ov
         import torch
+        from openvino.passes import ConstantFolding, Manager
 
         try:
             sample = blank(exportable)
@@ -27,4 +28,7 @@ def convert(exportable: Exportable) -> ov.Model:
         names = ("probability", "evidence")
         for output, name in zip(model.outputs, names[: len(model.outputs)], strict=True):
             output.set_names({name})
+        folding = Manager()
+        folding.register_pass(ConstantFolding())
+        folding.run_passes(model)
     return model

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
-from openvino.passes import ConstantFolding, Manager
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
@@ -43,9 +42,6 @@ def _finished(model: ov.Model, contract: Contract) -> ov.Model:
     names = [CLASSES, *(output.name for output in promised)]
     results = [ops.result(sources[name]) for name in names]
     finished = ov.Model(results, model.get_parameters(), contract.name)
-    folding = Manager()
-    folding.register_pass(ConstantFolding())
-    folding.run_passes(finished)
     _name(finished, contract, names)
     _require_promised(finished, contract)
     parameter = finished.get_parameters()[0]

@@ -12,11 +12,12 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from edgefrac.errors import ConversionError, MissingExtraError, UsageError
+from edgefrac.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from edgefrac.contract import Contract, Precision
+    from edgefrac.contract import Contract
     from edgefrac.models.exportable import Exportable
+    from edgefrac.quantization.integers import IntegerNetwork
     from edgefrac.quantization.plan import Plan
 
 
@@ -34,7 +35,8 @@ class Target(ABC):
     extra: ClassVar[str]
     modules: ClassVar[tuple[str, ...]]
     packages: ClassVar[tuple[str, ...]]
-    precisions: ClassVar[tuple[Precision, ...]]
+    quantizes: ClassVar[bool] = False
+    """Whether int8 files can be written by the format's own quantizer, too."""
 
     @abstractmethod
     def convert(self, exportable: Exportable) -> Any:
@@ -46,6 +48,10 @@ class Target(ABC):
 
         The same arguments give the same bytes.
         """
+
+    @abstractmethod
+    def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
+        """Write the finished int8 file, and its companions: the integers of ``network``, nothing decided anew."""
 
     @abstractmethod
     def read_contract(self, path: Path) -> Contract:
@@ -79,14 +85,6 @@ class Target(ABC):
     def missing(self) -> list[str]:
         """The modules that exporting needs and that are not installed."""
         return [module for module in self.modules if util.find_spec(module) is None]
-
-    def require_precision(self, precision: Precision) -> None:
-        """Raise ConversionError where this target has no such files."""
-        if precision not in self.precisions:
-            raise ConversionError(
-                f"{precision} for {self.name} needs the exact plan, which this version does not make",
-                hint=f"--precision {' or '.join(self.precisions)}, or --target tflite",
-            )
 
 
 _FILES = ("tflite", "onnx", "openvino")

@@ -14,6 +14,7 @@ from edgefrac.targets.registry import Target, target
 
 if TYPE_CHECKING:
     from edgefrac.models.exportable import Exportable
+    from edgefrac.quantization.integers import IntegerNetwork
     from edgefrac.quantization.plan import Plan
 
 SUFFIX = ".tflite"
@@ -56,13 +57,19 @@ class TFLite(Target):
     extra = "tflite"
     modules = ("torch", "litert_torch", "ai_edge_quantizer")
     packages = ("litert-torch", "ai-edge-quantizer", "ai-edge-litert")
-    precisions = ("fp32", "fp16", "int8")
+    quantizes = True
 
     def convert(self, exportable: Exportable) -> bytes:
         return convert_float(exportable)
 
     def write(self, float_model: bytes, contract: Contract, plan: Plan | None, path: Path) -> None:
         path.write_bytes(write(float_model, contract, plan))
+
+    def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
+        from edgefrac.targets.tflite_graph import finish
+        from edgefrac.targets.tflite_integers import integer_graph
+
+        path.write_bytes(finish(integer_graph(network, contract.input.size), contract))
 
     def read_contract(self, path: Path) -> Contract:
         from edgefrac.targets.tflite_metadata import read_contract

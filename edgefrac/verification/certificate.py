@@ -58,6 +58,18 @@ class Calibration(_Strict):
     sha256: tuple[Sha256, ...] = ()
 
 
+class Agreement(_Strict):
+    """How far the int8 codes of this file's evidence maps are from those of another file, or of the integer reference.
+
+    ``identical`` is the share of codes that are equal, ``largest`` the largest difference in codes.
+    """
+
+    with_file: Name
+    images: int = Field(ge=1)
+    identical: float = Field(ge=0, le=1)
+    largest: int = Field(ge=0)
+
+
 class ArtefactCertificate(_Strict):
     """What was found for one file. ``evidence_level`` is that of ``runtime`` on ``device``.
 
@@ -73,6 +85,8 @@ class ArtefactCertificate(_Strict):
     evidence_level: EvidenceLevel = "measured"
     placement: str = ""
     calibration: Calibration | None = None
+    plan_sha256: Sha256 | None = Field(default=None, description="of the exact plan, for an int8 file that has one")
+    agreement: tuple[Agreement, ...] = ()
     figures: Figures
     verdict: Verdict
     diagnosis: Diagnosis | None = None
