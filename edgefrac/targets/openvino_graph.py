@@ -6,13 +6,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
-from openvino.passes import ConstantFolding, Manager
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
+from edgefrac.targets.openvino_import import ov
 from edgefrac.targets.openvino_metadata import SECTION, blank_seal, model_info, seal, weights_of
+
+# after the import above, which keeps telemetry out
+from openvino import opset13 as ops  # isort: skip
+from openvino.passes import ConstantFolding, Manager  # isort: skip
 
 CLASSES = "class_probability"
 _ELEMENTS = {ov.Type.u8: "uint8", ov.Type.f32: "float32"}
