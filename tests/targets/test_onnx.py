@@ -69,7 +69,9 @@ def test_float16_files_hold_their_kernels_in_float16(onnx_files: Floats) -> None
     assert len(kernels) == 12
     assert all(half[name].dtype == whole[name].dtype for name in whole if name not in kernels)
     for name in kernels:
-        np.testing.assert_array_equal(half[f"{name}.half"], whole[name].astype(np.float16))
+        stored = half[f"{name}.half"]
+        assert stored.dtype == np.float16
+        np.testing.assert_array_equal(stored, whole[name].astype(np.float16))
 
 
 def test_the_runtime_folds_float16_into_the_same_kernels(onnx_files: Floats) -> None:
@@ -109,12 +111,26 @@ def _in_an_attribute(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
     model.graph.node.append(onnx.helper.make_node("Constant", [], ["unused"], value=tensor))
 
 
+def _in_a_list(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["unused"], value=[tensor]))
+
+
+def _in_a_sparse_tensor(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.graph.sparse_initializer.add().values.CopyFrom(tensor)
+
+
+def _in_a_function(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.functions.add().node.append(onnx.helper.make_node("Constant", [], ["unused"], value=tensor))
+
+
 def _in_a_branch(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
     branch = onnx.helper.make_graph([], "branch", [], [], [tensor])
     model.graph.node.append(onnx.helper.make_node("If", ["unused"], ["unused"], then_branch=branch, else_branch=branch))
 
 
-@pytest.mark.parametrize("hide", [_in_the_graph, _in_an_attribute, _in_a_branch])
+@pytest.mark.parametrize(
+    "hide", [_in_the_graph, _in_an_attribute, _in_a_list, _in_a_sparse_tensor, _in_a_function, _in_a_branch]
+)
 def test_weights_in_other_files_are_refused_before_a_runtime_looks_for_them(hide, tmp_path: Path, monkeypatch) -> None:
     tensor = TensorProto(name="elsewhere", data_type=TensorProto.FLOAT, dims=[1])
     tensor.data_location = TensorProto.EXTERNAL

@@ -16,11 +16,14 @@ ov = pytest.importorskip("openvino")
 
 from edgefrac.contract import Task  # noqa: E402
 from edgefrac.errors import ConversionError, ModelFileError  # noqa: E402
+from edgefrac.models.exportable import from_checkpoint, identify  # noqa: E402
+from edgefrac.models.folding import fold  # noqa: E402
 from edgefrac.runtimes.session import open_session  # noqa: E402
 from edgefrac.targets.openvino_graph import save  # noqa: E402
 from edgefrac.targets.openvino_metadata import model_info, read_contract  # noqa: E402
+from edgefrac.targets.registry import find  # noqa: E402
 from tests import openvino_model  # noqa: E402
-from tests.models.networks import SIZE, phantoms  # noqa: E402
+from tests.models.networks import SIZE, info, phantoms, talkative  # noqa: E402
 from tests.targets.conftest import Floats  # noqa: E402
 
 FLOATS = ("fp32", "fp16")
@@ -80,6 +83,16 @@ def test_the_graph_is_clean(openvino_files: Floats) -> None:
         "image",
         *(f"n{number}" for number in range(1, len(model.get_ops()))),
     }
+
+
+def test_one_channel_leaves_no_arithmetic_of_shapes(tmp_path: Path) -> None:
+    """The converter turns the transpose of a map with one channel into a reshape to a shape worked out at run time."""
+    target = find("openvino")
+    exportable = from_checkpoint(fold(talkative()), info())
+    contract = target.promise(exportable.contract("fp32", identify(info(), "0" * 64)))
+    target.write(target.convert(exportable), contract, None, tmp_path / "one.xml")
+    operators = {node.get_type_name() for node in ov.Core().read_model(tmp_path / "one.xml").get_ops()}
+    assert "Reshape" in operators and not operators & {"ShapeOf", "Gather"}
 
 
 def test_float16_files_hold_their_kernels_in_float16(openvino_files: Floats) -> None:
