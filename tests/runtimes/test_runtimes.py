@@ -141,6 +141,7 @@ def test_a_runtime_that_is_not_installed(
 ) -> None:
     path = request.getfixturevalue(f"tiny_{kind}")
     monkeypatch.setitem(sys.modules, "onnxruntime" if kind == "onnx" else "openvino", None)
+    monkeypatch.delitem(sys.modules, "edgefrac.targets.openvino_import", raising=False)
     with pytest.raises(MissingExtraError) as caught:
         open_session(path)
     assert caught.value.hint == f"pip install 'edgefrac[{kind}]'" and str(path) in caught.value.message

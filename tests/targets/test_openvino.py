@@ -117,6 +117,19 @@ def test_the_digests_are_those_of_both_files(openvino_files: Floats) -> None:
     assert found["contract"] == openvino_files.contract("fp32").to_json()
 
 
+def test_float32_files_are_computed_in_float32_by_whoever_runs_them(openvino_files: Floats) -> None:
+    """A processor with bfloat16 would compute in it if the file did not say otherwise (pixels lose nothing in it)."""
+    path = openvino_files.files["fp32"]
+    compiled = ov.Core().compile_model(path, "CPU")
+    facts = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    kernels = {f["primitiveType"].astype(str) for f in facts if f["layerType"].astype(str) == "Convolution"}
+    assert kernels and all(kernel.endswith("_f32") for kernel in kernels)
+    session = open_session(path)
+    for image in phantoms(4, seed=17):
+        found = compiled(image[None, :, :, None])["probability"][0]
+        np.testing.assert_allclose(found, session.predict(image).probability, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("precision", FLOATS)
 def test_model_api_classifies_with_the_files_own_labels(openvino_files: Floats, precision: str) -> None:
     """OpenVINO Model API knows nothing of EdgeFrac; it reads ``model_info``."""
@@ -125,7 +138,7 @@ def test_model_api_classifies_with_the_files_own_labels(openvino_files: Floats, 
     from model_api.models import Model
 
     path = openvino_files.files[precision]
-    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    exact = {"INFERENCE_PRECISION_HINT": "f32"} if precision == "fp16" else {}
     adapter = OpenvinoAdapter(ov.Core(), str(path), device="CPU", plugin_config=exact)
     model = Model.create_model(adapter, configuration={"topk": 2})
     assert type(model).__name__ == "ClassificationModel"
