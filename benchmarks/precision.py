@@ -1,4 +1,4 @@
-"""Is the int8 file faster than its float32 file? Interleaved pairs in one process, one thread each.
+"""How fast is each file of a bundle beside float32 TFLite? Interleaved pairs in one process, one thread each.
 
     python benchmarks/precision.py BUNDLE [PAIRS]
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgefrac.bundle import open_bundle
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.runtimes.session import Session, open_session
@@ -30,9 +31,9 @@ def once(session: Session, image: np.ndarray) -> float:
 
 
 def main(bundle: Path, pairs: int) -> None:
-    """Time every other file of the bundle against its float32 file."""
-    sessions = {p.stem.rpartition("-")[2]: open_session(p, threads=1) for p in sorted(bundle.glob("*.tflite"))}
-    base = sessions.pop("fp32")
+    """Time every other file of the bundle against its float32 TFLite file."""
+    sessions = {name: open_session(bundle / name, threads=1) for name in sorted(open_bundle(bundle).contracts())}
+    base = sessions.pop(next(name for name in sessions if name.endswith("-fp32.tflite")))
     image = preprocess(phantom_dataset(1, 0).samples[0].read().pixels, base.contract.input.size)
     rng = np.random.default_rng(0)
     rows = []
@@ -49,7 +50,7 @@ def main(bundle: Path, pairs: int) -> None:
         resampled = np.median(rng.choice(ratio, (2000, pairs)), axis=1)
         rows.append(
             {
-                "precision": name,
+                "file": name,
                 "median_ms": round(float(np.median(other)), 2),
                 "fp32_median_ms": round(float(np.median(float32)), 2),
                 "times_as_fast": round(float(np.median(ratio)), 2),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests import tflite_model
+
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # tests that import OpenVINO themselves report nothing
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -27,6 +30,26 @@ def tiny_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny.tflite"
     path.write_bytes(tflite_model.build(tflite_model.contract()))
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as a small, real .onnx file (see ``tests.onnx_model``)."""
+    pytest.importorskip("onnxruntime")
+    from tests import onnx_model
+
+    path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
+    path.write_bytes(onnx_model.build())
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_openvino(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as a small, real .xml file with its .bin (see ``tests.openvino_model``)."""
+    pytest.importorskip("openvino")
+    from tests import openvino_model
+
+    return openvino_model.build(tmp_path_factory.mktemp("tiny") / "tiny.xml")
 
 
 @pytest.fixture(scope="session")

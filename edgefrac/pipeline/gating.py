@@ -136,9 +136,8 @@ def _agreements(
     for name, rows in found.items():
         for row in rows:
             if row.largest:
-                note(
-                    f"{name}: {1 - row.identical:.2%} of codes are not those of {row.with_file}, by {row.largest} at most"
-                )
+                share = f"{1 - row.identical:.2%} of codes are not those of {row.with_file}"
+                note(f"{name}: {share}, by {row.largest} at most")
     return found
 
 

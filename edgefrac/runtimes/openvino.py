@@ -16,7 +16,6 @@ from edgefrac.errors import MissingExtraError, ModelFileError
 from edgefrac.runtimes.session import Prediction, as_promised
 from edgefrac.targets.openvino_metadata import sealed_model
 
-_DATA_LAYERS = {"Const", "Input", "Output"}
 _ELEMENTS = {"u8": "uint8", "i8": "int8", "i32": "int32", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
@@ -27,8 +26,10 @@ class OpenVinoSession:
         """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
         self._path = path
         compiled, self._contract = _compile(path, threads)
-        as_promised(path, self._contract, *([_described(v) for v in vs] for vs in (compiled.inputs, compiled.outputs)))
-        self._request = compiled.create_infer_request()
+        with _errors_name_the_file(path, "load"):
+            inputs, outputs = ([_described(v) for v in vs] for vs in (compiled.inputs, compiled.outputs))
+            self._request = compiled.create_infer_request()
+        as_promised(path, self._contract, inputs, outputs)
         self._indices = {output.name: output.index for output in self._contract.outputs}
 
     @property
@@ -58,10 +59,11 @@ def placement(path: Path) -> dict[str, Any]:
     """
     compiled, _ = _compile(path, threads=1)
     facts = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
-    # the name of a kernel ends in what it computes in; 'runtimePrecision' is that of the weights as they are stored
+    # the name of a kernel ends in what it computes in, where 'runtimePrecision' is that of the weights as they are
+    # stored; what has no kernel moves no data: constants, inputs and outputs, reshapes
     kernels = [(info["layerType"].astype(str), info["primitiveType"].astype(str)) for info in facts]
-    elements = [(name, kernel.rpartition("_")[2].lower()) for name, kernel in kernels if name not in _DATA_LAYERS]
-    layers = [(name, _ELEMENTS.get(element, element)) for name, element in elements]
+    computing = [(name, kernel.rpartition("_")[2].lower()) for name, kernel in kernels if kernel[:7] != "unknown"]
+    layers = [(name, _ELEMENTS.get(element, element)) for name, element in computing]
     return {
         "operators": dict(sorted(Counter(name for name, _ in layers).items())),
         "types": dict(sorted(Counter(f"{name}:{element}" for name, element in layers).items())),
@@ -71,7 +73,7 @@ def placement(path: Path) -> dict[str, Any]:
 def _compile(path: Path, threads: int) -> tuple[Any, Contract]:
     xml, weights, contract = sealed_model(path)
     try:
-        import openvino as ov
+        from edgefrac.targets.openvino_import import ov
     except ModuleNotFoundError:
         raise MissingExtraError(f"{path}: running an OpenVINO file", "openvino") from None
     settings = {

@@ -33,7 +33,8 @@ class OnnxSession:
         ort = _runtime(path)
         with _errors_name_the_file(path, "load"):
             self._session = ort.InferenceSession(data, _options(ort, threads), providers=_PROVIDERS)
-            inputs, outputs = ([_described(v) for v in vs] for vs in _values(self._session))
+            found = (self._session.get_inputs(), self._session.get_outputs())
+            inputs, outputs = ([_described(value) for value in values] for values in found)
         as_promised(path, self._contract, inputs, outputs)
         self._names = [output.name for output in self._contract.outputs]
 
@@ -91,6 +92,7 @@ def _runtime(path: Path) -> Any:
         import onnxruntime
     except ModuleNotFoundError:
         raise MissingExtraError(f"{path}: running an ONNX file", "onnx") from None
+    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
     return onnxruntime
 
 
@@ -100,10 +102,6 @@ def _options(ort: Any, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
     return options
-
-
-def _values(session: Any) -> tuple[Any, Any]:
-    return session.get_inputs(), session.get_outputs()
 
 
 def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:

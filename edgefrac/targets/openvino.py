@@ -13,11 +13,10 @@ from edgefrac.contract import Contract
 from edgefrac.targets.registry import Target, target
 
 if TYPE_CHECKING:
-    import openvino as ov
-
     from edgefrac.models.exportable import Exportable
     from edgefrac.quantization.integers import IntegerNetwork
     from edgefrac.quantization.plan import Plan
+    from edgefrac.targets.openvino_import import ov
 
 
 @target

@@ -9,15 +9,16 @@ from edgefrac.targets.pixel_net import PixelNet, blank
 from edgefrac.targets.quiet import cannot_convert, quiet_converter
 
 if TYPE_CHECKING:
-    import openvino as ov
+    from edgefrac.targets.openvino_import import ov
 
 
 def convert(exportable: Exportable) -> ov.Model:
     """The float32 graph before ``save`` gives it its contract; raises ConversionError."""
     with quiet_converter():
-        import openvino as ov
         import torch
         from openvino.passes import ConstantFolding, Manager
+
+        from edgefrac.targets.openvino_import import ov
 
         try:
             sample = blank(exportable)

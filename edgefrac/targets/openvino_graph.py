@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
+from edgefrac.targets.openvino_import import ov
 from edgefrac.targets.openvino_metadata import SECTION, blank_seal, model_info, seal, weights_of
 
+# after the import above, which keeps telemetry out
+from openvino import opset13 as ops  # isort: skip
+
 CLASSES = "class_probability"
+_OPERATOR = re.compile(rb'<layer [^>]* type="(?!Const"|Parameter"|Result")[^>]*>(\s*<data [^>]*/>)?')
+_KEPT = b'<rt_info><attribute name="DisablePrecisionConversion" version="0" value="dynamic:f16" /></rt_info>'
 _ELEMENTS = {ov.Type.u8: "uint8", ov.Type.f32: "float32"}
 
 
@@ -29,6 +34,8 @@ def save(model: ov.Model, contract: Contract, path: Path) -> None:
         written = Path(folder) / "model.xml"
         ov.save_model(finished, written, compress_to_fp16=contract.precision == "fp16")
         xml, weights = written.read_bytes(), weights_of(written).read_bytes()
+    if contract.precision == "fp32":
+        xml = _kept_in_float32(xml)
     path.write_bytes(seal(xml, weights))
     weights_of(path).write_bytes(weights)
 
@@ -50,6 +57,15 @@ def _finished(model: ov.Model, contract: Contract) -> ov.Model:
         for key, value in entries.items():
             finished.set_rt_info(value, [section, key])
     return finished
+
+
+def _kept_in_float32(xml: bytes) -> bytes:
+    """Mark every operator as one not to be computed in less than float32, whatever the device prefers.
+
+    Without it OpenVINO computes in bfloat16 on processors that have it, and in float16 on GPUs, far from what the gate
+    saw. The mark is OpenVINO's own; its Python interface cannot set it, and releases that do not know it pass it over.
+    """
+    return _OPERATOR.sub(lambda found: found.group(0) + _KEPT, xml)
 
 
 def _class_probability(probability: ov.Output, contract: Contract) -> ov.Output:

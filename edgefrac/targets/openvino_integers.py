@@ -6,12 +6,13 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 
 from edgefrac.models.layers import IMAGE, Addition, MaxPooling
 from edgefrac.quantization.exact_plan import HIGHEST, LOWEST
 from edgefrac.quantization.integers import IntegerConvolution, IntegerNetwork
+from edgefrac.targets.openvino_import import ov
+
+from openvino import opset13 as ops  # isort: skip  # after the import above, which keeps telemetry out
 
 _LEVELS = HIGHEST - LOWEST + 1
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import nn
 
@@ -15,9 +13,7 @@ class PixelNet(nn.Module):
 
     def __init__(self, exportable: Exportable) -> None:
         super().__init__()
-        # converters read weights as they lie in memory, and a network that has run may hold them channels last
-        network = copy.deepcopy(exportable.module).eval()
-        self.network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.network = exportable.module
         self.has_evidence = exportable.has_evidence
 
     def forward(self, image: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:

@@ -87,7 +87,7 @@ class Target(ABC):
         return [module for module in self.modules if util.find_spec(module) is None]
 
 
-_FILES = ("tflite", "onnx", "openvino")
+_NAMES = ("tflite", "onnx", "openvino")  # each the name of its file, too
 _targets: dict[str, Target] = {}
 
 
@@ -99,9 +99,9 @@ def target(made: type[Target]) -> type[Target]:
 
 def available() -> tuple[Target, ...]:
     """All targets, the one to prefer first."""
-    for file in _FILES:
-        importlib.import_module(f"edgefrac.targets.{file}")
-    return tuple(_targets.values())
+    for name in _NAMES:
+        importlib.import_module(f"edgefrac.targets.{name}")
+    return tuple(_targets[name] for name in _NAMES)
 
 
 def find(name: str) -> Target:

@@ -51,12 +51,6 @@ def input_quantization(path: Path) -> tuple[float, int]:
     return float(quantization.scale[0]), int(quantization.zeroPoint[0])
 
 
-def element_types(path: Path) -> dict[str, int]:
-    """How many operators give a result of each element type."""
-    graph = read_graph(path.read_bytes()).subgraphs[0]
-    return dict(Counter(tensor_type(graph.tensors[operator.outputs[0]]) for operator in graph.operators))
-
-
 def _computed_by(graph: Any, delegate: dict[str, Any]) -> set[int]:
     """Numbers of the operators between a delegate's outputs and its inputs."""
     maker = {index: number for number, operator in enumerate(graph.operators) for index in operator.outputs}

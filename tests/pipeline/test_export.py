@@ -20,7 +20,6 @@ from torch import nn  # noqa: E402
 from edgefrac.bundle import open_bundle  # noqa: E402
 from edgefrac.errors import ConversionError, UsageError  # noqa: E402
 from edgefrac.models.exportable import Exportable  # noqa: E402
-from edgefrac.pipeline import export  # noqa: E402
 from edgefrac.pipeline.export import ExportRequest, ExportResult, export_bundle  # noqa: E402
 from edgefrac.pipeline.verify import verify_bundle  # noqa: E402
 from edgefrac.prediction import REFERENCE_CHECKPOINT, load, predict_file  # noqa: E402
@@ -43,7 +42,7 @@ def reference_float_model() -> bytes:
 @pytest.fixture
 def converted(monkeypatch: pytest.MonkeyPatch, reference_float_model: bytes) -> None:
     """Spare the seconds of converting the unchanged reference again."""
-    monkeypatch.setattr(export.tflite, "convert_float", lambda exportable: reference_float_model)
+    monkeypatch.setattr(tflite, "convert_float", lambda exportable: reference_float_model)
 
 
 def run(tmp_path: Path, recipe: str = FEW, **wanted: Any) -> tuple[ExportResult, str]:
@@ -155,7 +154,7 @@ def test_a_faulty_conversion_is_stopped_and_named(
 
         return real(replace(exportable, module=wrap(exportable.module).eval()))
 
-    monkeypatch.setattr(export.tflite, "convert_float", faulty)
+    monkeypatch.setattr(tflite, "convert_float", faulty)
     result, notes = run(tmp_path, "phantoms: 120\nprecision: fp32\n", keep_rejected=True)
     assert not result.passed and result.bundle is None
     assert named in notes, notes
@@ -183,6 +182,7 @@ def test_a_foreign_network_without_ranges_exports_float_files_only(tmp_path: Pat
         run(tmp_path, recipe + "precision: int8\n", network="tests.pipeline.networks:pooled")
 
 
-def test_an_unknown_target_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'onnx' is not available"):
-        run(tmp_path, targets=("onnx",))
+def test_an_unknown_target_is_an_error_that_lists_the_known(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'coreml' is not available") as caught:
+        run(tmp_path, targets=("tflite", "coreml"))
+    assert "tflite, onnx, openvino" in caught.value.hint

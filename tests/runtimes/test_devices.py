@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgefrac.runtimes import devices
+from edgefrac.targets import registry
 
 
 def _level(found: list[devices.Availability], name: str) -> devices.Availability:
@@ -33,8 +34,8 @@ def test_every_device_and_target_is_named_and_has_a_reason(tiny_tflite: Path) ->
 
 
 def test_a_target_whose_modules_are_missing_names_them_and_the_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = devices.util.find_spec
-    monkeypatch.setattr(devices.util, "find_spec", lambda name: None if name == "litert_torch" else there(name))
+    there = registry.util.find_spec
+    monkeypatch.setattr(registry.util, "find_spec", lambda name: None if name == "litert_torch" else there(name))
     tflite = _level(devices.targets(), "tflite")
     assert tflite.evidence_level == "unavailable"
     assert tflite.reason == "not installed: litert_torch"

@@ -23,6 +23,14 @@ def test_the_content_decides_and_not_the_name(tmp_path: Path, tiny_tflite: Path)
     assert open_session(renamed).contract.name == "tiny"
 
 
+def test_onnx_and_openvino_files_are_recognised(tmp_path: Path, tiny_onnx: Path, tiny_openvino: Path) -> None:
+    renamed = _file(tmp_path, "model.dat", tiny_onnx.read_bytes())
+    assert model_kind(renamed) is ModelKind.ONNX and open_session(renamed).contract.name == "tiny"
+    renamed = _file(tmp_path, "other.dat", tiny_openvino.read_bytes())
+    _file(tmp_path, "other.bin", tiny_openvino.with_suffix(".bin").read_bytes())
+    assert model_kind(renamed) is ModelKind.OPENVINO and open_session(renamed).contract.name == "tiny"
+
+
 def test_a_checkpoint_is_recognised(tmp_path: Path) -> None:
     header = b'{"__metadata__":{}}     '
     path = _file(tmp_path, "weights", len(header).to_bytes(8, "little") + header)
@@ -33,12 +41,18 @@ def test_a_checkpoint_is_recognised(tmp_path: Path) -> None:
     ("name", "content", "cause"),
     [
         ("empty.tflite", b"", "the file is empty"),
-        ("text.tflite", b"not a model, but long enough to have been one", "neither a TFLite file nor"),
-        ("short.tflite", b"\x1c\x00\x00", "neither a TFLite file nor"),
-        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(64), "neither a TFLite file nor"),
+        (
+            "text.tflite",
+            b"not a model, but long enough to have been one",
+            "neither a TFLite, ONNX or OpenVINO file nor",
+        ),
+        ("short.tflite", b"\x1c\x00\x00", "neither a TFLite, ONNX or OpenVINO file nor"),
+        ("page.xml", b'<?xml version="1.0"?><page/>', "neither a TFLite, ONNX or OpenVINO file nor"),
+        ("counter.onnx", b"\x08\x0a" + bytes(64), "neither a TFLite, ONNX or OpenVINO file nor"),
+        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(64), "neither a TFLite, ONNX or OpenVINO file nor"),
         ("weights.pt", b"PK\x03\x04" + bytes(64), "pickled checkpoint"),
         ("weights.safetensors", pickle.dumps({"weight": [1.0]}, protocol=4), "pickled checkpoint"),
-        ("header.safetensors", (1 << 60).to_bytes(8, "little") + b"{}", "neither a TFLite file nor"),
+        ("header.safetensors", (1 << 60).to_bytes(8, "little") + b"{}", "neither a TFLite, ONNX or OpenVINO file nor"),
     ],
 )
 def test_foreign_files_are_refused_by_name_and_cause(tmp_path: Path, name: str, content: bytes, cause: str) -> None:
