@@ -21,8 +21,8 @@ _FOLDED = "mobileone-s0-folded"
 class _EverySecondPixel(nn.Conv2d):
     """A 1×1 convolution of stride 2 as one of stride 1 on every second pixel.
 
-    torch 2.13 on a CPU writes out of bounds in the weight gradient of the first, for one channel in channels-last layout
-    and images of 256 px: training crashed.
+    On a CPU, torch 2.13 writes out of bounds in the weight gradient of the first, for one channel in channels-last
+    layout and images of 256 px: training crashed.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
