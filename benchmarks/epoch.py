@@ -87,9 +87,8 @@ def main() -> None:
             total, fed = sum(parts.values()), parts["feeding"] + parts["augmenting"]
             shares = ", ".join(f"{name} {share / total:.1%}" for name, share in parts.items())
             print(f"{stage.size} px: {recipe.optimiser.batch_size / total:.1f} images a second: {shares}")
-            print(
-                f"  the input pipeline alone: {recipe.optimiser.batch_size / fed:.0f} images a second, {total / fed:.0f} times"
-            )
+            alone = f"{recipe.optimiser.batch_size / fed:.0f} images a second, {total / fed:.0f} times"
+            print(f"  the input pipeline alone: {alone}")
 
 
 if __name__ == "__main__":
