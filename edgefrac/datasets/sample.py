@@ -108,7 +108,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples with their licence, and what was found wrong on opening (each finding states the rule applied)."""
+    """Samples with their licence, and what was found wrong on opening (each finding states the rule applied).
+
+    ``synthetic`` ones were made, each anew: there is no copy to look for.
+    """
 
     name: str
     samples: tuple[Sample, ...]
@@ -116,6 +119,7 @@ class Dataset:
     licence: str = "unknown"
     attribution: str = ""
     findings: tuple[str, ...] = ()
+    synthetic: bool = False
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -113,7 +113,9 @@ def make_folds(
     folds = _deal(groups, k, seed, stratify)
     if any(len({s.label for s in fold}) < len(dataset.classes) for fold in folds):
         raise DatasetError(f"{dataset.name}: some of the {k} folds would hold one class only", hint="use fewer folds")
-    skipped = () if duplicates else ("near-duplicates were not looked for, so some may be in two folds",)
+    skipped = (
+        () if duplicates or dataset.synthetic else ("near-duplicates were not looked for, so some may be in two folds",)
+    )
     return Folds(
         dataset=dataset.name,
         k=k,

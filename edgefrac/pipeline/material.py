@@ -101,7 +101,7 @@ def split_of(dataset: Dataset, request: StudyRequest, run: Path, note: Note, tra
         folds.split(dataset, 0)  # raises for radiographs that it does not know
         note(f"{dataset.name}: {folds.k} folds as stored in {settings.split}")
     else:
-        duplicates = _duplicates(dataset, run, note, track)
+        duplicates = None if dataset.synthetic else _duplicates(dataset, run, note, track)
         folds = make_folds(dataset, k=settings.folds, seed=settings.split_seed, duplicates=duplicates)
     folds.save(run / "split.json")
     return folds

@@ -147,7 +147,8 @@ def phantom_dataset(
             raise UsageError(f"no phantoms of {key} {value!r}", hint=f"{key} is one of {', '.join(_CHOICES[key])}")
     series = Series(seed, difficulty, task, longer_side, modality)
     samples = tuple(_sample(series, index) for index in range(n))
-    return Dataset(f"phantom:n={n},{series}", samples, series.classes, licence=LICENCE, attribution=ATTRIBUTION)
+    name = f"phantom:n={n},{series}"
+    return Dataset(name, samples, series.classes, licence=LICENCE, attribution=ATTRIBUTION, synthetic=True)
 
 
 def _sample(series: Series, index: int) -> Sample:
