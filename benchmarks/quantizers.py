@@ -2,9 +2,10 @@
 
     python benchmarks/quantizers.py [CHECKPOINT] [--data FracAtlas] [--threads 1 2] [--rounds 40] [--images 200]
 
-In LiteRT, ONNX Runtime and OpenVINO: float32, the exact plan, and the native quantizer (ai-edge-quantizer, ONNX Runtime's
-static QDQ with signed weights and unsigned activations, NNCF). All files run in turns, one image each, so that what else
-the machine does strikes all alike; printed are medians with quartiles, and the ratio to float32 of the same runtime.
+In LiteRT, ONNX Runtime and OpenVINO: float32, the exact plan, and the native quantizer (ai-edge-quantizer, ONNX
+Runtime's static QDQ with signed weights and unsigned activations, NNCF). All files run in turns, one image each, so
+that what else the machine does strikes all alike; printed are medians with quartiles, and the ratio to float32 of the
+same runtime.
 Parity, with --data: against torch float32 on radiographs that the checkpoint never saw. The native quantizers calibrate
 on radiographs that it was trained on (without --data: on phantoms); the exact plan has the ranges that it carries.
 """
@@ -14,8 +15,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,8 @@ from edgefrac.quantization.grids import make_plan
 from edgefrac.quantization.integers import IntegerNetwork, to_integers
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.runtimes.torch import ExportableSession
-from edgefrac.targets.registry import Target, find
+from edgefrac.targets import onnx_graph, openvino_graph
+from edgefrac.targets.registry import find
 
 Images = NDArray[np.uint8]
 CALIBRATION = 128
@@ -91,34 +91,25 @@ def native_openvino(model: Any, images: Images) -> Any:
 
 def files(subject: Subject, calibration: Images, folder: Path) -> dict[str, Path]:
     """All files by what they are: "LiteRT float32" and the like."""
-    network = integers(subject)
-    exact, made = subject.exportable.contract, {}
+    network, made = integers(subject), {}
     for name in ("tflite", "onnx", "openvino"):
         target = find(name)
         graph = target.convert(subject.exportable)
-        quantized: dict[str, Callable[[Path], None]] = {
-            "float32": partial(_write, target, graph, target.promise(exact("fp32", subject.identity))),
-            "exact": partial(_integers, target, network, target.promise(exact("int8", subject.identity, "carried"))),
-        }
-        contract = target.promise(exact("int8", subject.identity, "native"))
+        fp32, int8 = (target.promise(subject.exportable.contract(p, subject.identity)) for p in ("fp32", "int8"))
+        paths = {kind: folder / f"{kind}{target.suffix}" for kind in ("float32", "exact", "native")}
+        target.write(graph, fp32, None, paths["float32"])
+        target.write_integers(network, int8, paths["exact"])
         if name == "tflite":
-            quantized["native"] = lambda path, t=target, g=graph, c=contract: t.write(g, c, subject.plan, path)  # type: ignore[misc]
+            target.write(graph, int8, subject.plan, paths["native"])
+        elif name == "onnx":
+            paths["native"].write_bytes(onnx_graph.finish(native_onnx(graph, calibration, folder), int8))
         else:
-            native = native_onnx(graph, calibration, folder) if name == "onnx" else native_openvino(graph, calibration)
-            quantized["native"] = partial(_write, target, native, contract)
-        for kind, write in quantized.items():
-            path = folder / f"{kind}{target.suffix}"
-            write(path)
+            openvino_graph.save(native_openvino(graph, calibration), int8, paths["native"])
+        for kind, path in paths.items():
+            bytes_ = sum(file.stat().st_size for file in (path, *target.companions(path)))
             made[f"{target.runtime.partition(',')[0]} {kind}"] = path
+            print(f"{target.title} {kind}: {bytes_ / 1e6:.2f} MB")
     return made
-
-
-def _write(target: Target, graph: Any, contract: Any, path: Path) -> None:
-    target.write(graph, contract, None, path)
-
-
-def _integers(target: Target, network: IntegerNetwork, contract: Any, path: Path) -> None:
-    target.write_integers(network, contract, path)
 
 
 def speed(made: dict[str, Path], images: Images, threads: int, rounds: int) -> None:
@@ -197,8 +188,6 @@ def main() -> None:
         images, calibration = images[:8], images[8:]
     with tempfile.TemporaryDirectory() as folder:
         made = files(subject, calibration, Path(folder))
-        for name, path in made.items():
-            print(f"{name:24} {sum(f.stat().st_size for f in path.parent.glob(path.stem + '.*') if f.suffix in (path.suffix, '.bin' if path.suffix == '.xml' else '')) / 1e6:.2f} MB")
         for threads in chosen.threads:
             speed(made, images, threads, chosen.rounds)
         if chosen.data:

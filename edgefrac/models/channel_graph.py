@@ -65,17 +65,24 @@ class _Tracer(fx.Tracer):
 
 def trace(network: nn.Module) -> ChannelGraph | None:
     """The channel graph of a network in eval mode whose batch normalisation is folded; None if it cannot be traced."""
-    try:
-        graph = _Tracer().trace(network)
-    except Exception:  # tracing raises whatever the network's own control flow raises
+    module = traced(network)
+    if module is None:
         return None
-    module = fx.GraphModule(network, graph)
+    graph = module.graph
     for node in list(graph.nodes):
         if isinstance(_module(module, node), (nn.Identity, nn.Dropout)):
             node.replace_all_uses_with(node.all_input_nodes[0])
             graph.erase_node(node)
     units = tuple(unit for node in graph.nodes if (unit := _unit(module, node)) is not None)
     return ChannelGraph(module, units, tuple(_chains(units)))
+
+
+def traced(network: nn.Module) -> fx.GraphModule | None:
+    """The network as a graph of whole layers; None if it cannot be traced."""
+    try:
+        return fx.GraphModule(network, _Tracer().trace(network))
+    except Exception:  # tracing raises whatever the network's own control flow raises
+        return None
 
 
 def _module(module: fx.GraphModule, node: fx.Node) -> nn.Module | None:

@@ -11,22 +11,44 @@ import importlib
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from edgefrac.contract import Task
 from edgefrac.errors import CheckpointError, UsageError
+from edgefrac.models.channel_graph import traced
 from edgefrac.models.exportable import Exportable, ExportNet
+
+_PROBE = 96
 
 
 class _Evidence(nn.Module):
-    """Feature map of ``network`` at ``layer`` times the rows of its last linear layer: (B, K, h, w)."""
+    """Feature map of ``network`` at ``layer`` times the rows of its last linear layer: (B, K, h, w).
+
+    ``features`` are the network's own layers up to there. Where they cannot be traced, the whole network runs and a
+    hook keeps what the layer gives.
+    """
 
     def __init__(self, network: nn.Module, layer: nn.Module, weight: torch.Tensor, channels: int) -> None:
         super().__init__()
-        self.network = network
         self.channels = channels
         self.conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=False)
         self.conv.weight.data = weight.detach()[:, :, None, None].clone()
+        self.features = _up_to(network, layer, channels) or _Hooked(network, layer)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        evidence: torch.Tensor = self.conv(self.features(self._coloured(image)))
+        return evidence
+
+    def _coloured(self, image: torch.Tensor) -> torch.Tensor:
+        return image if self.channels == 1 else image.expand(-1, self.channels, -1, -1)
+
+
+class _Hooked(nn.Module):
+    """What ``layer`` gives while the whole of ``network`` runs."""
+
+    def __init__(self, network: nn.Module, layer: nn.Module) -> None:
+        super().__init__()
+        self.network = network
         self._features: list[torch.Tensor] = []
         layer.register_forward_hook(self._keep)  # a bound method: a deep copy's hook then feeds the copy
 
@@ -35,9 +57,49 @@ class _Evidence(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         self._features.clear()
-        self.network(image.expand(-1, self.channels, -1, -1))
-        evidence: torch.Tensor = self.conv(self._features.pop())
-        return evidence
+        self.network(image)
+        return self._features.pop()
+
+
+class _Recorder(fx.Interpreter):
+    """Runs a graph and remembers what each node gives."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.given: dict[fx.Node, Any] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.given[n] = super().run_node(n)
+        return self.given[n]
+
+
+def _up_to(network: nn.Module, layer: nn.Module, channels: int) -> nn.Module | None:
+    """The network's graph up to what ``layer`` gives; None where it cannot be traced, or is not found in the graph.
+
+    It is found by its numbers: a layer may be a container, of which the graph knows only the parts.
+    """
+    module = traced(network)
+    if module is None:
+        return None
+    sample = torch.randn(1, channels, _PROBE, _PROBE, generator=torch.Generator().manual_seed(1))
+    kept: list[torch.Tensor] = []
+    hook = layer.register_forward_hook(lambda m, inputs, output: kept.append(output))
+    recorder = _Recorder(module)
+    with torch.no_grad():
+        network(sample)
+        hook.remove()
+        recorder.run(sample)
+    nodes = [n for n, given in recorder.given.items() if isinstance(given, torch.Tensor) and _same(given, kept[-1])]
+    if not nodes:
+        return None
+    end = next(node for node in module.graph.nodes if node.op == "output")
+    end.args = (nodes[-1],)  # an activation in place makes what it reads look the same
+    module.graph.eliminate_dead_code()
+    return fx.GraphModule(module, module.graph).eval()
+
+
+def _same(given: torch.Tensor, wanted: torch.Tensor) -> bool:
+    return given.shape == wanted.shape and torch.equal(given, wanted)
 
 
 class _Opaque(nn.Module):

@@ -132,6 +132,7 @@ class _Reader:
         self.layers: list[Layer] = []
         self.value: dict[fx.Node, str] = {}
         self.padded: dict[fx.Node, int] = {}
+        self.repeated: set[fx.Node] = set()
 
     def read(self, node: fx.Node) -> None:
         if node.op == "placeholder":
@@ -139,6 +140,9 @@ class _Reader:
         elif node.op == "call_function" and node.target in _ADDITIONS and len(node.all_input_nodes) == 2:
             left, right = (self._source(source) for source in node.all_input_nodes)
             self._append(node, Addition(self._name("add"), (left, right)))
+        elif node.op == "call_method" and node.target == "expand" and self.value[node.all_input_nodes[0]] == IMAGE:
+            self.value[node] = IMAGE  # grey in each of several channels: kernels that read it are added up
+            self.repeated.add(node)
         elif node.op == "call_module":
             self._module(node, self.module.get_submodule(str(node.target)), node.all_input_nodes[0])
         elif node.op != "output":
@@ -163,11 +167,13 @@ class _Reader:
         sides = {*module.padding} if isinstance(module.padding, tuple) else {-1}
         if len(sides) != 1 or -1 in sides or len({*module.stride}) != 1 or {*module.dilation} != {1}:
             raise ConversionError(f"{module} has no integer layer")
+        weight = module.weight.detach()
+        weight = weight.sum(1, keepdim=True) if source in self.repeated else weight
         bias = torch.zeros(module.out_channels) if module.bias is None else module.bias.detach()
         return Convolution(
             self._name("conv"),
             self._source(source),
-            module.weight.detach().contiguous().numpy(),
+            weight.contiguous().numpy(),
             bias.double().numpy(),
             int(module.stride[0]),
             int(sides.pop()) + self.padded.get(source, 0),

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.datasets import open_dataset
-from edgefrac.digest import file_sha256
 from edgefrac.errors import ConversionError, ImageError, UsageError
 from edgefrac.evaluation import Collection
 from edgefrac.imaging.preprocess import preprocess
@@ -124,7 +123,7 @@ def _exact(
     assert isinstance(module, ExportNet)
     carried_out = partial(to_integers, graph, gain=module.inverse_temperature.numpy(), offset=module.offset.numpy())
     if source.plan is not None:
-        plan = ExactPlan.from_json(_text(source.plan), str(source.plan))
+        plan = _read_plan(source.plan)
         return Exact(plan, carried_out(plan))
     if images is not None:
         ranges = observed_ranges(graph, images, track)
@@ -135,11 +134,12 @@ def _exact(
     return Exact(plan, carried_out(plan))
 
 
-def _text(path: Path) -> bytes:
+def _read_plan(path: Path) -> ExactPlan:
     try:
-        return path.read_bytes()
+        text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return ExactPlan.from_json(text, str(path))
 
 
 def _calibration(
@@ -149,7 +149,7 @@ def _calibration(
     if source.plan is not None:
         if source.folder is not None:
             raise UsageError("give either --plan or --calibration: a plan has its ranges")
-        return None, Calibration(source=f"plan {source.plan.name}, SHA-256 {file_sha256(source.plan)}"), {}
+        return None, Calibration(source=_read_plan(source.plan).source), {}
     if source.folder is None:
         return None, Calibration(source=subject.plan_source), {}
     images, hashes = _calibration_images(source.folder, recipe, subject.exportable.size)

@@ -37,6 +37,7 @@ class Onnx(Target):
         return convert(exportable)
 
     def write(self, float_model: onnx.ModelProto, contract: Contract, plan: Plan | None, path: Path) -> None:
+        self.require_float(contract)
         from edgefrac.targets.onnx_graph import finish, half
 
         graph = half(float_model) if contract.precision == "fp16" else float_model

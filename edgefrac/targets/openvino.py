@@ -37,6 +37,7 @@ class OpenVino(Target):
         return convert(exportable)
 
     def write(self, float_model: ov.Model, contract: Contract, plan: Plan | None, path: Path) -> None:
+        self.require_float(contract)
         from edgefrac.targets.openvino_graph import save
 
         save(float_model, contract, path)

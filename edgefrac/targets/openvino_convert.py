@@ -16,9 +16,11 @@ def convert(exportable: Exportable) -> ov.Model:
     """The float32 graph before ``save`` gives it its contract; raises ConversionError."""
     with quiet_converter():
         import torch
-        from openvino.passes import ConstantFolding, Manager
 
         from edgefrac.targets.openvino_import import ov
+
+        # after the import above, which keeps telemetry out
+        from openvino.passes import ConstantFolding, Manager  # isort: skip
 
         try:
             sample = blank(exportable)

@@ -12,7 +12,7 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from edgefrac.errors import MissingExtraError, UsageError
+from edgefrac.errors import ConversionError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from edgefrac.contract import Contract
@@ -46,6 +46,8 @@ class Target(ABC):
     def write(self, float_model: Any, contract: Contract, plan: Plan | None, path: Path) -> None:
         """Write the finished file, and its companions, in the contract's precision; raises ConversionError.
 
+        int8 is for targets that quantize by themselves, by a ``plan``.
+
         The same arguments give the same bytes.
         """
 
@@ -76,6 +78,11 @@ class Target(ABC):
     def input_quantization(self, path: Path) -> tuple[float, int] | None:
         """Scale and zero point of the file's pixels, where the format has such a thing."""
         return None
+
+    def require_float(self, contract: Contract) -> None:
+        """Raise ConversionError where a float graph is to be called int8."""
+        if contract.precision == "int8":
+            raise ConversionError(f"int8 for {self.name} needs the exact plan", hint="--quantizer exact")
 
     def require(self) -> None:
         """Raise MissingExtraError where something is missing to export to this target."""

@@ -18,3 +18,31 @@ def pooled() -> nn.Module:
         nn.Flatten(),
         nn.Linear(16, 2),
     )
+
+
+def hard_swish() -> nn.Module:
+    """As ``pooled``, with an activation that no int8 kernel computes."""
+    network = pooled()
+    network[3] = nn.Hardswish()
+    return network
+
+
+def coloured() -> nn.Module:
+    """As ``pooled``, for three channels, with a residual block and ImageNet's way of writing a network."""
+    torch.manual_seed(4)
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+            self.block = nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8))
+            self.relu = nn.ReLU(inplace=True)
+            self.dropout = nn.Dropout(0.2)
+            self.classifier = nn.Linear(8, 1)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            found = self.stem(image)
+            found = self.relu(self.block(found) + found)
+            return self.classifier(self.dropout(found.mean([2, 3])))
+
+    return Residual()

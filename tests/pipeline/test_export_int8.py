@@ -1,0 +1,159 @@
+"""int8 files of all targets from one exact plan: equal integers, the same again from its plan, and what has no plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+for module in ("litert_torch", "onnxruntime", "openvino"):
+    pytest.importorskip(module)
+
+from edgefrac.bundle import open_bundle  # noqa: E402
+from edgefrac.datasets.phantom import phantom_dataset, write_phantoms  # noqa: E402
+from edgefrac.digest import file_sha256  # noqa: E402
+from edgefrac.errors import ConversionError, UsageError  # noqa: E402
+from edgefrac.pipeline.agreement import REFERENCE  # noqa: E402
+from edgefrac.pipeline.export import ExportRequest, ExportResult, export_bundle  # noqa: E402
+from edgefrac.progress import silent  # noqa: E402
+from edgefrac.quantization.exact_plan import ExactPlan  # noqa: E402
+from edgefrac.targets import onnx_integers  # noqa: E402
+from edgefrac.verification.certificate import Certificate  # noqa: E402
+
+ALL = ("tflite", "onnx", "openvino")
+RECIPE = "phantoms: 120\ninput_size: 64\nprecision: int8\nlimits: {min_positives: 40, min_negatives: 40}\n"
+
+
+@pytest.fixture(scope="session")
+def radiographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Phantoms to calibrate on, none of them in the gate."""
+    folder = tmp_path_factory.mktemp("calibration")
+    write_phantoms(phantom_dataset(16, 77), folder / "phantoms")
+    return folder / "phantoms"
+
+
+def run(folder: Path, *, network: str = "pooled", recipe: str = RECIPE, **wanted: Any) -> tuple[ExportResult, str]:
+    """Export a small foreign network to all targets; the result, and the notes as one text."""
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.yaml").write_text(recipe)
+    notes: list[str] = []
+    request = ExportRequest(
+        **{
+            "out": folder / "bundle",
+            "recipe": folder / "recipe.yaml",
+            "network": f"tests.pipeline.networks:{network}",
+            "targets": ALL,
+            "keep_rejected": True,
+            **wanted,
+        }
+    )
+    return export_bundle(request, note=notes.append, track=silent), "\n".join(notes)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, radiographs: Path) -> tuple[ExportResult, str]:
+    return run(tmp_path_factory.mktemp("int8"), calibration=radiographs)
+
+
+def certificate_of(result: ExportResult) -> Certificate:
+    assert result.bundle
+    return Certificate.from_json((result.bundle / "certificate.json").read_text())
+
+
+def test_all_files_give_the_integers_of_one_plan(exported: tuple[ExportResult, str]) -> None:
+    result, notes = exported
+    assert result.passed, notes
+    artefacts = certificate_of(result).artefacts
+    assert {a.file for a in artefacts} == {"pooled-int8.tflite", "pooled-int8.onnx", "pooled-int8.xml"}
+    for artefact in artefacts:
+        others = {a.file for a in artefacts} - {artefact.file}
+        assert {row.with_file: row.images for row in artefact.agreement} == {REFERENCE: 4} | dict.fromkeys(others, 120)
+        assert {(row.identical, row.largest) for row in artefact.agreement} == {(1.0, 0)}
+    assert "codes" not in notes
+
+
+def test_the_plan_is_in_the_bundle_and_the_certificate_names_it(exported: tuple[ExportResult, str]) -> None:
+    bundle = exported[0].bundle
+    assert bundle and "plan.json" in {entry.path for entry in open_bundle(bundle).manifest.files}
+    plan = ExactPlan.from_json((bundle / "plan.json").read_text(), "plan.json")
+    assert plan.source == "phantoms" and plan.architecture == "tests.pipeline.networks:pooled"
+    assert {a.plan_sha256 for a in certificate_of(exported[0]).artefacts} == {file_sha256(bundle / "plan.json")}
+    page = (bundle / "certificate.html").read_text()
+    assert "100.00 % of the map&#39;s codes" in page or "100.00 % of the map's codes" in page
+
+
+def test_a_plan_makes_the_same_integers_again(exported: tuple[ExportResult, str], tmp_path: Path) -> None:
+    bundle = exported[0].bundle
+    assert bundle
+    again, notes = run(tmp_path, plan=bundle / "plan.json")
+    assert again.passed and again.bundle, notes
+    assert (again.bundle / "plan.json").read_bytes() == (bundle / "plan.json").read_bytes()
+    for name in ("pooled-int8.tflite", "pooled-int8.onnx", "pooled-int8.xml", "pooled-int8.bin"):
+        assert file_sha256(again.bundle / name) == file_sha256(bundle / name)
+
+
+def test_plans_that_cannot_be_used_are_named(
+    exported: tuple[ExportResult, str], radiographs: Path, tmp_path: Path
+) -> None:
+    bundle = exported[0].bundle
+    assert bundle
+    with pytest.raises(UsageError, match="either --plan or --calibration"):
+        run(tmp_path, plan=bundle / "plan.json", calibration=radiographs)
+    with pytest.raises(UsageError, match=r"nowhere\.json: cannot be read"):
+        run(tmp_path, plan=tmp_path / "nowhere.json")
+    (tmp_path / "cut.json").write_text((bundle / "plan.json").read_text()[:-40])
+    with pytest.raises(ConversionError, match=r"cut\.json: not edgefrac.plan/1"):
+        run(tmp_path, plan=tmp_path / "cut.json")
+    with pytest.raises(ConversionError, match="the plan was made for another network"):
+        run(tmp_path, plan=bundle / "plan.json", network="coloured")
+
+
+def test_a_residual_network_for_colours_has_an_exact_plan(tmp_path: Path, radiographs: Path) -> None:
+    result, notes = run(tmp_path, network="coloured", calibration=radiographs)
+    assert "no exact plan" not in notes
+    assert result.passed, notes
+    rows = [row for artefact in certificate_of(result).artefacts for row in artefact.agreement]
+    assert len(rows) == 9 and all(row.identical == 1 for row in rows)
+
+
+def test_without_ranges_int8_alone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="needs activation ranges"):
+        run(tmp_path, targets=("onnx",))
+
+
+def test_the_native_quantizer_is_for_tflite_alone(tmp_path: Path, radiographs: Path) -> None:
+    result, notes = run(tmp_path, calibration=radiographs, quantizer="native")
+    assert result.bundle, notes
+    assert [(row["target"], row["precision"]) for row in result.rows] == [("tflite", "int8")]
+    (artefact,) = certificate_of(result).artefacts
+    assert artefact.plan_sha256 is None and not artefact.agreement
+    assert not (result.bundle / "plan.json").exists()
+
+
+def test_what_no_integer_layer_computes_is_named_and_left_to_tflite(tmp_path: Path, radiographs: Path) -> None:
+    loose = RECIPE + "limits: {evidence_correlation: 0, flips: 1, sensitivity_loss: 1, specificity_loss: 1}\n"
+    loose = loose.replace("limits: {min_positives: 40, min_negatives: 40}\n", "", 1)
+    result, notes = run(tmp_path, network="hard_swish", calibration=radiographs, recipe=loose)
+    assert "no exact plan: no integer layer computes Hardswish" in notes
+    assert [(row["target"], row["precision"]) for row in result.rows] == [("tflite", "int8")]
+    with pytest.raises(ConversionError, match="Hardswish"):
+        run(tmp_path, network="hard_swish", calibration=radiographs, targets=("onnx",))
+
+
+def test_a_file_that_computes_other_integers_is_told(
+    tmp_path: Path, radiographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = onnx_integers.integer_model
+
+    def off(network: Any, size: int) -> Any:
+        layer = network.layers[-1]
+        wrong = layer.bias.copy()
+        wrong[0] += 2 * 2**15 // int(layer.factor[0])
+        object.__setattr__(layer, "bias", wrong)
+        return real(network, size)
+
+    monkeypatch.setattr(onnx_integers, "integer_model", off)
+    _, notes = run(tmp_path, calibration=radiographs, targets=("tflite", "onnx"))
+    assert "pooled-int8.tflite" in notes and "codes are not those of" in notes
