@@ -17,7 +17,7 @@ from edgefrac.datasets.sample import Dataset
 from edgefrac.errors import OutputError
 from edgefrac.evaluation import Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
-from edgefrac.pipeline.gating import Judged, Material, make_and_judge
+from edgefrac.pipeline.gating import Ingredients, Judged, make_and_judge
 from edgefrac.pipeline.outputs import figures_of
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Calibrated, Subject, calibrated_by, load_subject
@@ -86,8 +86,8 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     require_both_classes(data.name, reference)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as scratch:
         graphs = {target: target.convert(subject.exportable) for target in targets}
-        material = Material(graphs, _calibrated(request, recipe, subject, graphs, reference, note, track))
-        judged = make_and_judge(recipe, subject, material, data, reference, Path(scratch), note, track)
+        ingredients = Ingredients(graphs, _calibrated(request, recipe, subject, graphs, reference, note, track))
+        judged = make_and_judge(recipe, subject, ingredients, data, reference, Path(scratch), note, track)
         bundle = _bundle(request, recipe, subject, data, reference, judged)
         rows = [_row(j, bundle) for j in judged]
         if request.keep_rejected:

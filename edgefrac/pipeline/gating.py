@@ -25,7 +25,7 @@ from edgefrac.verification.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Material:
+class Ingredients:
     """What files are made from: each target's float graph, and the activation ranges where there are any."""
 
     graphs: Mapping[Target, Any]
@@ -65,7 +65,7 @@ class Judged(Made):
 def make_and_judge(
     recipe: ExportRecipe,
     subject: Subject,
-    material: Material,
+    ingredients: Ingredients,
     data: Dataset,
     reference: Collection,
     scratch: Path,
@@ -80,8 +80,8 @@ def make_and_judge(
     judged: list[Judged] = []
     for group in [(p,) for p in recipe.precisions] if ladder else [recipe.precisions]:
         done = {j.target for j in judged if j.passed} if ladder else set()
-        wanted = [(t, p) for t in material.graphs if t not in done for p in group if material.makes(t, p)]
-        made = [_make(subject, t, p, material, scratch) for t, p in wanted]
+        wanted = [(t, p) for t in ingredients.graphs if t not in done for p in group if ingredients.makes(t, p)]
+        made = [_make(subject, t, p, ingredients, scratch) for t, p in wanted]
         if not made:
             continue
         sessions: list[Session] = [open_session(m.path) for m in made]
@@ -89,19 +89,19 @@ def make_and_judge(
         answers = collect(sessions, data.samples, leave_out=seen, track=track)
         float32_passed: dict[Target, bool] = {}  # of the targets whose float32 file is judged beside the others
         for one, its in zip(made, answers.answers, strict=True):
-            found = _judge_one(recipe, one, material.calibrated, reference, answers, its, float32_passed, note)
+            found = _judge_one(recipe, one, ingredients.calibrated, reference, answers, its, float32_passed, note)
             if one.contract.precision == "fp32":
                 float32_passed[one.target] = found.passed
             judged.append(found)
     return judged
 
 
-def _make(subject: Subject, target: Target, precision: Precision, material: Material, scratch: Path) -> Made:
-    calibrated = material.calibrated if precision == "int8" else None
+def _make(subject: Subject, target: Target, precision: Precision, ingredients: Ingredients, scratch: Path) -> Made:
+    calibrated = ingredients.calibrated if precision == "int8" else None
     source = calibrated.certificate.source if calibrated else ""
     contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
     path = scratch / f"{subject.identity.name}-{precision}{target.suffix}"
-    target.write(material.graphs[target], contract, calibrated.plan if calibrated else None, path)
+    target.write(ingredients.graphs[target], contract, calibrated.plan if calibrated else None, path)
     return Made(target, path, contract)
 
 

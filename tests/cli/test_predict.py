@@ -114,7 +114,7 @@ def test_a_full_disk_leaves_no_half_overlay(
     [
         ("cut.tflite", tflite_model.build(tflite_model.contract())[:1000], "cut short"),
         ("foreign.tflite", tflite_model.build(None), "contract"),
-        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite file nor"),
+        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite, ONNX or OpenVINO file"),
         ("weights.pt", b"\x80\x02}q\x00.", "pickle"),
     ],
 )
