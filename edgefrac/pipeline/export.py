@@ -18,7 +18,7 @@ from edgefrac.datasets.sample import Dataset
 from edgefrac.errors import OutputError
 from edgefrac.evaluation import Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
-from edgefrac.pipeline.gating import Judged, Material, make_and_judge
+from edgefrac.pipeline.gating import Ingredients, Judged, make_and_judge
 from edgefrac.pipeline.outputs import figures_of
 from edgefrac.pipeline.quantizing import Quantization, Source, quantization_of
 from edgefrac.pipeline.recipe import ExportRecipe
@@ -94,8 +94,8 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
         tflite = next((partial(graph, target) for target in targets if target.quantizes), None)
         source = Source(request.calibration, request.plan)
         quantization = quantization_of(source, recipe, subject, tflite, reference, note, track)
-        material = Material(tuple(targets), graph, quantization)
-        judged = make_and_judge(recipe, subject, material, data, reference, Path(scratch), note, track)
+        ingredients = Ingredients(tuple(targets), graph, quantization)
+        judged = make_and_judge(recipe, subject, ingredients, data, reference, Path(scratch), note, track)
         bundle = _bundle(request, recipe, subject, data, reference, judged, quantization)
         rows = [_row(j, bundle) for j in judged]
         if request.keep_rejected:

@@ -27,7 +27,7 @@ from edgefrac.verification.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Material:
+class Ingredients:
     """What files are made from: each target's float graph, made when first asked for, and how int8 is quantized."""
 
     targets: tuple[Target, ...]
@@ -70,7 +70,7 @@ class Judged(Made):
 def make_and_judge(
     recipe: ExportRecipe,
     subject: Subject,
-    material: Material,
+    ingredients: Ingredients,
     data: Dataset,
     reference: Collection,
     scratch: Path,
@@ -85,18 +85,18 @@ def make_and_judge(
     judged: list[Judged] = []
     for group in [(p,) for p in recipe.precisions] if ladder else [recipe.precisions]:
         done = {j.target for j in judged if j.passed} if ladder else set()
-        wanted = [(t, p) for t in material.targets if t not in done for p in group if material.makes(t, p)]
-        made = [_make(subject, t, p, material, scratch) for t, p in wanted]
+        wanted = [(t, p) for t in ingredients.targets if t not in done for p in group if ingredients.makes(t, p)]
+        made = [_make(subject, t, p, ingredients, scratch) for t, p in wanted]
         if not made:
             continue
         sessions: list[Session] = [open_session(m.path) for m in made]
         seen = subject.identity.training_data.seen_hashes()
         answers = collect(sessions, data.samples, leave_out=seen, track=track)
-        agreed = _agreements(material.quantization, made, sessions, answers.answers, note)
+        agreed = _agreements(ingredients.quantization, made, sessions, answers.answers, note)
         float32_passed: dict[Target, bool] = {}  # of the targets whose float32 file is judged beside the others
         for one, its in zip(made, answers.answers, strict=True):
             found = _judge_one(
-                recipe, one, material.quantization, reference, answers, its, float32_passed, agreed, note
+                recipe, one, ingredients.quantization, reference, answers, its, float32_passed, agreed, note
             )
             if one.contract.precision == "fp32":
                 float32_passed[one.target] = found.passed
@@ -104,15 +104,15 @@ def make_and_judge(
     return judged
 
 
-def _make(subject: Subject, target: Target, precision: Precision, material: Material, scratch: Path) -> Made:
-    quantization = material.quantization if precision == "int8" else None
+def _make(subject: Subject, target: Target, precision: Precision, ingredients: Ingredients, scratch: Path) -> Made:
+    quantization = ingredients.quantization if precision == "int8" else None
     source = quantization.certificate.source if quantization else ""
     contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
     path = scratch / f"{subject.identity.name}-{precision}{target.suffix}"
     if quantization and quantization.exact:
         target.write_integers(quantization.exact.network, contract, path)
     else:
-        target.write(material.graph(target), contract, quantization.native if quantization else None, path)
+        target.write(ingredients.graph(target), contract, quantization.native if quantization else None, path)
     return Made(target, path, contract)
 
 

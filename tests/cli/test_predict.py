@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,26 @@ def test_a_cold_start_needs_neither_torch_nor_a_second(radiograph: Path, tiny_tf
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.split()
     assert "edgefrac.runtimes.litert" in loaded
     assert not {"torch", "pydicom", "scipy"} & set(loaded)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_files_of_other_formats_predict_alike_and_need_no_torch(
+    kind: str, radiograph: Path, tiny_tflite: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    source: Path = request.getfixturevalue(f"tiny_{kind}")
+    for file in source.parent.iterdir():
+        shutil.copy(file, tmp_path)
+    answers = []
+    for model in (tiny_tflite, tmp_path / source.name):
+        command = ["predict", str(radiograph), "--model", str(model), "--json"]
+        code = (
+            f"import sys; from edgefrac.cli.main import main; main({command!r}); print(*sys.modules, file=sys.stderr)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        answers.append(json.loads(done.stdout)[0])
+    assert not {"torch", "onnx", "ai_edge_litert"} & set(done.stderr.split())
+    assert answers[1]["probability"] == pytest.approx(answers[0]["probability"], abs=1e-6)
+    assert answers[1]["evidence_peak"] == answers[0]["evidence_peak"]
 
 
 def test_one_unreadable_image_among_many(
@@ -114,7 +135,7 @@ def test_a_full_disk_leaves_no_half_overlay(
     [
         ("cut.tflite", tflite_model.build(tflite_model.contract())[:1000], "cut short"),
         ("foreign.tflite", tflite_model.build(None), "contract"),
-        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite file nor"),
+        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite, ONNX or OpenVINO file"),
         ("weights.pt", b"\x80\x02}q\x00.", "pickle"),
     ],
 )
