@@ -52,14 +52,15 @@ class Processor:
         return "".join(f"{name}\t: {value}\n" for name, value in facts.items()) + "\n"
 
 
-_BASE = "fp asimd evtstrm aes pmull sha1 sha2 crc32"
+_V8 = "fp asimd evtstrm aes pmull sha1 sha2 crc32"
+_V82 = f"{_V8} atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp ssbs"
 PROCESSORS = {
     # NEON without dot products: phones up to about 2018, Raspberry Pi 4
-    "cortex-a72": Processor("cortex-a72", "0xd08", _BASE + " cpuid"),
-    # NEON with dot products: most phones since
-    "cortex-a76": Processor(
-        "cortex-a76", "0xd0b", _BASE + " atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp ssbs"
-    ),
+    "cortex-a72": Processor("cortex-a72", "0xd08", f"{_V8} cpuid"),
+    # with dot products: most phones since
+    "cortex-a76": Processor("cortex-a76", "0xd0b", _V82),
+    # with products of matrices and SVE2: phones since 2022. SME is left out: qemu 7.2 computes wrongly with it
+    "cortex-a710": Processor("max,sme=off", "0xd47", f"{_V82} jscvt fcma asimdfhm frint i8mm bf16 sve sve2"),
 }
 
 
@@ -72,8 +73,7 @@ class Arm64:
 
     def python(self, processor: str = "cortex-a76") -> BarePython:
         """Its Python on one emulated processor, see ``PROCESSORS``."""
-        emulated = PROCESSORS[processor]
-        prefix = self._prefix(emulated)
+        prefix = self._prefix(processor)
         interpreter = _interpreter(prefix)
         environment = {
             "PATH": os.defpath,
@@ -81,14 +81,16 @@ class Arm64:
             "PYTHONHOME": str(prefix / "usr"),
             "PYTHONPATH": str(self.root / "site"),
         }
-        return BarePython((self.qemu, "-cpu", emulated.qemu, "-L", str(prefix), str(interpreter)), environment)
+        return BarePython(
+            (self.qemu, "-cpu", PROCESSORS[processor].qemu, "-L", str(prefix), str(interpreter)), environment
+        )
 
-    def _prefix(self, processor: Processor) -> Path:
+    def _prefix(self, processor: str) -> Path:
         """The root file system as the processor's programs see it: each has its own /proc/cpuinfo."""
-        prefix = self.root / "processors" / processor.qemu
+        prefix = self.root / "processors" / processor
         for name in ("proc", "sys/devices/system/cpu"):
             (prefix / name).mkdir(parents=True, exist_ok=True)
-        (prefix / "proc/cpuinfo").write_text(processor.cpuinfo)
+        (prefix / "proc/cpuinfo").write_text(PROCESSORS[processor].cpuinfo)
         for name in ("possible", "present", "kernel_max"):
             (prefix / "sys/devices/system/cpu" / name).write_text("0\n")
         for name in ("usr", "lib", "etc"):
