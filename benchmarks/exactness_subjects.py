@@ -40,16 +40,21 @@ SUBJECTS = ("reference", *RANDOM_SIZES)
 class Subject:
     """What the integers say of ``images`` uint8 [N, S, S].
 
-    ``expected`` int64 [N, h, w, K] are the codes of the evidence map, worth ``scale`` log-odds each; ``probability``
-    float64 [N, K] is what follows from their mean.
+    ``expected`` int64 [N, h, w, K] are the codes of the evidence map, ``probability`` float64 [N, K] is what follows
+    from their mean.
     """
 
     name: str
+    network: IntegerNetwork
     files: dict[str, Path]
-    scale: float
     images: NDArray[np.uint8]
     expected: NDArray[np.int64]
     probability: NDArray[np.float64]
+
+    @property
+    def scale(self) -> float:
+        """Log-odds of one code."""
+        return self.network.grids[self.network.output].scale
 
 
 def make_subject(name: str, data: str, count: int, folder: Path) -> Subject:
@@ -65,9 +70,13 @@ def make_subject(name: str, data: str, count: int, folder: Path) -> Subject:
     openvino.save_model(openvino_integers.integer_model(network, size), files["xml"], compress_to_fp16=False)
     key = f"{file_sha256(files['tflite'])} {hashlib.sha256(images.tobytes()).hexdigest()}"
     expected = _remembered(folder / "expected.npz", key, images, lambda image: network.run(image)[network.output])
-    scale = network.grids[network.output].scale
-    logit = expected.mean((1, 2)) * scale * network.gain.astype(np.float64) + network.offset
-    return Subject(name, files, scale, images, expected, 1 / (1 + np.exp(-logit)))
+    return Subject(name, network, files, images, expected, probabilities(network, expected))
+
+
+def probabilities(network: IntegerNetwork, codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[N, K] of evidence codes [N, h, w, K]."""
+    logit = codes.mean((1, 2)) * network.grids[network.output].scale * network.gain + network.offset
+    return 1 / (1 + np.exp(-logit))
 
 
 def radiographs(data: str, count: int, size: int) -> NDArray[np.uint8]:

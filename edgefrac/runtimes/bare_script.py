@@ -1,7 +1,7 @@
 """Run model files where EdgeFrac is not installed: ``python bare_script.py JOB``, with NumPy and the files' runtimes.
 
 JOB is JSON: ``files``, ``images`` (an .npy of uint8 [N, S, S]), ``answers`` (the .npz to write), ``threads`` and
-``kernels`` (LiteRT's operator resolver, AUTO unless said otherwise). ``runtimes.bare`` is the other side of it.
+``kernels`` (AUTO, or as ``runtimes.bare`` says, which is the other side of this).
 """
 
 import json
@@ -24,7 +24,7 @@ def main(job: dict[str, Any]) -> None:
     about = []
     for number, name in enumerate(job["files"]):
         open_file = _RUNTIMES[Path(name).suffix]
-        answers, runtime = open_file(name, images[..., None], job["threads"], job.get("kernels", "AUTO"))
+        answers, runtime = open_file(name, images[..., None], job["threads"], job["kernels"])
         about.append(f"{runtime}, NumPy {np.__version__}, {platform.machine()}")
         for output, values in zip(OUTPUTS, zip(*answers, strict=True), strict=True):
             found[f"{number}:{output}"] = np.stack(values)
@@ -52,11 +52,12 @@ def _litert(name: str, images: Any, threads: int, kernels: str) -> Answers:
     return answers(), f"LiteRT {version('ai-edge-litert')} with {delegates} XNNPACK partitions"
 
 
-def _onnx_runtime(name: str, images: Any, threads: int, _: str) -> Answers:
+def _onnx_runtime(name: str, images: Any, threads: int, kernels: str) -> Answers:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.x64quantprecision", str(int(kernels == "PRECISE")))
     session = onnxruntime.InferenceSession(name, options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     answers = ([values[0] for values in session.run(OUTPUTS, {given.name: image[None]})] for image in images)
