@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -102,12 +102,13 @@ class Arm64:
 def set_up(cache: Path, note: Note) -> Arm64:
     """The emulated machine in folder ``cache``, made there unless it is (about 400 MB); raises DeviceError.
 
-    Its runtimes have the versions that are installed here.
+    Its runtimes are those of ``RUNTIMES`` that are installed here, in the same versions.
     """
     qemu = next(filter(None, map(shutil.which, _QEMU)), None)
     if qemu is None:
         raise DeviceError("no arm64 emulator is installed (qemu-aarch64)", hint="apt-get install qemu-user-static")
-    wanted = [f"{name}=={metadata.version(name)}" for name in RUNTIMES]
+    here = {distribution.name: distribution.version for distribution in metadata.distributions()}
+    wanted = [f"{name}=={here[name]}" for name in RUNTIMES if name in here]
     root, stamp = cache.resolve() / "arm64", "\n".join(wanted)
     if (root / "complete").is_file() and (root / "complete").read_text() == stamp:
         return Arm64(root, qemu)
@@ -117,7 +118,7 @@ def set_up(cache: Path, note: Note) -> Arm64:
     note("fetching a Python for arm64")
     _unpack_system(partial)
     note(f"fetching {', '.join(wanted)} for arm64")
-    _install(partial, wanted)
+    _install(partial, wanted, here)
     (partial / "complete").write_text(stamp)
     partial.rename(root)
     return Arm64(root, qemu)
@@ -146,11 +147,11 @@ def _unpack_system(root: Path) -> None:
     shutil.rmtree(root / "apt")
 
 
-def _install(root: Path, wanted: Sequence[str]) -> None:
-    """Wheels for arm64 from pip's sources, all in the versions installed here."""
+def _install(root: Path, wanted: Sequence[str], here: Mapping[str, str]) -> None:
+    """Wheels for arm64 from pip's sources, what they need in the versions that are ``here``."""
     version = _interpreter(root).name.removeprefix("python")
     constraints = root / "constraints.txt"
-    here = {d.metadata["Name"]: d.version for d in metadata.distributions()}
+    # a version with a label of its builder is nowhere else to be had
     constraints.write_text("".join(f"{name}=={v}\n" for name, v in sorted(here.items()) if "+" not in v))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     kind = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}"]
