@@ -11,6 +11,7 @@
     ├── OutputError               a folder that cannot be written, a full disk
     ├── TrainingError             a training that cannot go on: a loss that is no number
     ├── ConversionError           a network that a target cannot express
+    ├── DeviceError               a device that cannot be set up, or a file that does not run on it
     ├── MissingWeightsError       exit status 3: pretrained weights that are not here and cannot be fetched
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
@@ -72,6 +73,10 @@ class TrainingError(EdgeFracError):
 
 class ConversionError(EdgeFracError):
     """A network that a target cannot express."""
+
+
+class DeviceError(EdgeFracError):
+    """A device that cannot be set up or driven."""
 
 
 class MissingWeightsError(EdgeFracError):

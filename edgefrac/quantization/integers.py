@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -96,13 +97,16 @@ class IntegerNetwork:
         codes = self.run(image)[self.output]
         return np.asarray(np.moveaxis(codes, 0, -1) * np.float32(self.grids[self.output].scale), np.float32)
 
+    def _scaled(self, accumulator: NDArray[np.float64], factor: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Whole numbers [O, h, w] times their channel's factor, rounded half to even."""
+        return np.asarray(np.rint(accumulator * factor[:, None, None].astype(np.float64) / 2**FACTOR_BITS))
+
     def _computed(self, layer: IntegerLayer, codes: dict[str, Codes]) -> Codes:
         zero = self.grids[layer.name].zero_point
         plain = [codes[name] - self.grids[name].zero_point for name in layer.sources]
+        result: NDArray[Any]
         if isinstance(layer, IntegerConvolution):
-            accumulator = _convolve(plain[0], layer) + layer.bias[:, None, None]
-            scaled = accumulator * layer.factor[:, None, None].astype(np.float64) / 2**FACTOR_BITS
-            result = np.rint(scaled)
+            result = self._scaled(_convolve(plain[0], layer) + layer.bias[:, None, None], layer.factor)
         elif isinstance(layer, Addition):
             result = plain[0] + plain[1]
         else:

@@ -23,7 +23,7 @@ _IR_VERSION = 10
 def integer_model(network: IntegerNetwork, size: int) -> onnx.ModelProto:
     """From ``image`` uint8 [1, S, S, 1] to ``probability`` [1, K] and ``evidence`` [1, h, w, K], float32."""
     graph = _Graph(network)
-    graph.node("Reshape", [IMAGE, graph.constant("one_channel", np.array([1, 1, size, size], np.int64))], "codes_image")
+    graph.image(size)
     for layer in network.layers:
         if isinstance(layer, IntegerConvolution):
             graph.convolution(layer)
@@ -58,6 +58,14 @@ class _Graph:
         self.constants: list[Any] = []
         self.readers: dict[str, int] = {}
 
+    def image(self, size: int) -> None:
+        """From NHWC to NCHW, as numbers: Qualcomm's compiler refuses a convolution on codes without a scale."""
+        pixels = self.node("DequantizeLinear", [IMAGE, *self._grid(IMAGE)], "pixels")
+        self.node(
+            "Reshape", [pixels, self.constant("one_channel", np.array([1, 1, size, size], np.int64))], "image_float"
+        )
+        self._write(IMAGE)
+
     def convolution(self, layer: IntegerConvolution) -> None:
         name, scale = layer.name, self.network.weight_scale(layer)
         source_scale = np.float32(self.network.grids[layer.source].scale)
@@ -75,15 +83,11 @@ class _Graph:
         self._write(layer.name)
 
     def pooling(self, layer: MaxPooling) -> None:
-        """On the codes themselves: a maximum is one of its values, and padding of an ONNX pooling is never it."""
-        self.node(
-            "MaxPool",
-            [f"codes_{layer.source}"],
-            f"codes_{layer.name}",
-            kernel_shape=[layer.kernel] * 2,
-            pads=[layer.padding] * 4,
-            strides=[layer.stride] * 2,
-        )
+        """Runtimes take the maximum of the codes; padding of an ONNX pooling is never the maximum."""
+        kernel, pads, strides = [layer.kernel] * 2, [layer.padding] * 4, [layer.stride] * 2
+        inputs = [self._read(layer.source)]
+        self.node("MaxPool", inputs, f"{layer.name}_float", kernel_shape=kernel, pads=pads, strides=strides)
+        self._write(layer.name)
 
     def readout(self) -> None:
         """Probability and evidence in float32."""
