@@ -43,7 +43,12 @@ def _apply(document: dict[str, Any], override: str) -> None:
         document = document.setdefault(parent, {})
         if not isinstance(document, dict):
             raise RecipeError(f"override '{override}': '{parent}' has no keys of its own")
-    parsed = yaml.safe_load(value)
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        cause = " ".join(str(error).split())
+        hint = f"quote what holds braces, brackets or commas: {key}='[\"a/fold{{fold}}/b\"]'"
+        raise RecipeError(f"override '{override}': not valid YAML ({cause})", hint=hint) from error
     if isinstance(parsed, str):
         with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-3 as text
             parsed = float(parsed)

@@ -149,7 +149,7 @@ def test_a_missing_name_is_named(path: Path) -> None:
         read_recipe(path, Recipe)
 
 
-@pytest.mark.parametrize("override", ["seed", "=3", "name.first=x"])
+@pytest.mark.parametrize("override", ["seed", "=3", "name.first=x", "data.path=[a{b}c]"])
 def test_an_override_that_is_none(path: Path, override: str) -> None:
     with pytest.raises(RecipeError, match="override"):
         read_recipe(path, Recipe, [override])
