@@ -47,7 +47,7 @@ def builtin(subject: Subject, _: argparse.Namespace) -> Iterator[Row]:
 
 def old_x86(subject: Subject, _: argparse.Namespace) -> Iterator[Row]:
     """AVX2 emulated; and OpenVINO on this machine, held to the instructions of older ones."""
-    for instructions in ("AVX2", "AVX512_CORE", "AVX512_CORE_VNNI"):
+    for instructions in ("AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"):
         python = BarePython((sys.executable,), {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions})
         (answers,) = python.run([subject.files["xml"]], subject.images)
         yield compare(subject, answers, f"{platform.machine()} held to {instructions}", "measured")

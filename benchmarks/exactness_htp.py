@@ -2,8 +2,8 @@
 
     python exactness_htp.py JOB
 
-JOB and the answers are those of ``edgefrac.runtimes.bare_script``. Before that the file is compiled for a Snapdragon 8
-Gen 3 (``soc_model`` 57, ``htp_arch`` 75), to count the parts that the NPU would get and those left to the processor.
+JOB and the answers are those of ``edgefrac.runtimes.bare_script``. What is emulated is the HTP of a Snapdragon 8 Gen 3;
+the file is compiled for it, too, to count the parts that the NPU would get and those left to the processor.
 """
 
 import json
@@ -20,7 +20,7 @@ import onnxruntime_qnn
 
 OUTPUTS = ("probability", "evidence")
 _PROVIDER = "QNNExecutionProvider"
-_TARGET = {"soc_model": "57", "htp_arch": "75"}
+_TARGET = {"soc_model": "57", "htp_arch": "75"}  # without them the emulated HTP is an older one, which rounds otherwise
 
 
 def main(job: dict[str, Any]) -> None:
@@ -46,16 +46,16 @@ def placement(name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder) / "compiled.onnx"
         entries = {"ep.context_enable": "1", "ep.context_file_path": str(compiled), "ep.context_embed_mode": "0"}
-        _session(name, entries, _TARGET)
+        _session(name, entries)
         nodes = Counter(node.op_type for node in onnx.load(str(compiled), load_external_data=False).graph.node)
     return ", ".join(f"{count} {kind}" for kind, count in sorted(nodes.items()))
 
 
-def _session(name: str, entries: dict[str, str], target: dict[str, str] | None = None) -> Any:
+def _session(name: str, entries: dict[str, str]) -> Any:
     options = onnxruntime.SessionOptions()
     for key, value in {"session.disable_cpu_ep_fallback": "0", **entries}.items():
         options.add_session_config_entry(key, value)
-    settings = {"backend_path": onnxruntime_qnn.get_qnn_htp_path(), **(target or {})}
+    settings = {"backend_path": onnxruntime_qnn.get_qnn_htp_path(), **_TARGET}
     devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == _PROVIDER]
     options.add_provider_for_devices(devices[:1], settings)
     return onnxruntime.InferenceSession(name, options)
