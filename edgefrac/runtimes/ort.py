@@ -101,6 +101,8 @@ def _options(ort: Any, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
+    # without VNNI, x86 kernels add products of bytes in 16 bits unless told not to, and cut sums off
+    options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 
