@@ -9,7 +9,8 @@ from edgefrac.contract import Contract, Precision
 from edgefrac.datasets.sample import Dataset
 from edgefrac.digest import file_sha256
 from edgefrac.evaluation import Answers, Collection, collect
-from edgefrac.pipeline.outputs import figures_of, judge_answers, outputs_of
+from edgefrac.pipeline.inquiry import Inquiry, shots_of
+from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Calibrated, Subject
 from edgefrac.progress import Note, Track
@@ -17,7 +18,7 @@ from edgefrac.runtimes.session import Session, open_session
 from edgefrac.targets import tflite
 from edgefrac.targets.tflite_placement import element_types, input_quantization, placement
 from edgefrac.verification.certificate import ArtefactCertificate
-from edgefrac.verification.diagnosis import Diagnosis, FileFacts, diagnose
+from edgefrac.verification.diagnosis import Diagnosis, FileFacts
 from edgefrac.verification.figures import Figures
 from edgefrac.verification.verdict import Verdict
 
@@ -46,6 +47,7 @@ def make_and_judge(
     ladder = recipe.precision == "auto"
     wanted = [p for p in recipe.precisions if p != "int8" or calibrated]
     judged: list[Judged] = []
+    inquiry = Inquiry(subject.exportable, lambda: float_model, lambda: shots_of(data.samples, reference.cases))
     for group in [[p] for p in wanted] if ladder else [wanted]:
         made = [_make(subject, p, float_model, calibrated, scratch) for p in group]
         sessions: list[Session] = [open_session(path) for path, _ in made]
@@ -54,7 +56,7 @@ def make_and_judge(
         float32_passed: bool | None = None  # unless the float32 file is judged beside this one
         for (path, contract), session_answers in zip(made, answers.answers, strict=True):
             facts = _facts(path, contract, calibrated, float32_passed)
-            verdict, diagnosis = _judge(recipe, reference, session_answers, contract, facts)
+            verdict, diagnosis = _judge(recipe, reference, session_answers, contract, facts, path, inquiry)
             if contract.precision == "fp32":
                 float32_passed = verdict.verdict == "passed"
             measured = figures_of(answers, session_answers, contract)
@@ -85,6 +87,8 @@ def _facts(path: Path, contract: Contract, calibrated: Calibrated | None, float3
             known["float32_passed"] = float32_passed
         if calibrated:
             known.update(calibrated.facts)
+            if images := len(set(calibrated.certificate.sha256)):
+                known["calibration_images"] = images
     return known
 
 
@@ -94,10 +98,12 @@ def _judge(
     answers: Answers,
     contract: Contract,
     facts: FileFacts,
+    path: Path,
+    inquiry: Inquiry,
 ) -> tuple[Verdict, Diagnosis | None]:
     before = reference.answers[0]
     verdict = judge_answers(reference, before, answers, contract, recipe.limits)
-    return verdict, diagnose(outputs_of(before, contract), outputs_of(answers, contract), verdict, facts)
+    return verdict, inquiry.diagnosis(before, answers, contract, verdict, path, facts)
 
 
 def _certify(
