@@ -29,7 +29,7 @@ def layers(data: bytes, ranges: Mapping[int, Range] | None = None) -> tuple[Laye
     model = read_graph(data)
     graph = model.subgraphs[0]
     maker = {int(index): operator for operator in graph.operators for index in operator.outputs}
-    found = []
+    found: list[Layer] = []
     for operator in graph.operators:
         name = operator_name(model, operator)
         if name not in CONVOLUTIONS:

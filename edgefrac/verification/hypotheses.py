@@ -105,12 +105,13 @@ def _high_byte(samples: Samples) -> Samples:
 
 
 def _mean_grey(samples: Samples) -> Samples:
-    return np.asarray(np.round(samples[:, :, :3].mean(axis=2))).astype(samples.dtype)
+    mean: Values = np.round(samples[:, :, :3].mean(axis=2))
+    return mean.astype(np.uint8) if samples.dtype.itemsize == 1 else mean.astype(np.uint16)
 
 
 def _stretched_range(pixels: NDArray[np.uint8]) -> Values:
     low, high = float(pixels.min()), float(pixels.max())
-    return (pixels - low) * (255 / max(high - low, 1.0))
+    return (pixels.astype(np.float64) - low) * (255 / max(high - low, 1.0))
 
 
 _READING = (

@@ -8,13 +8,13 @@ import numpy as np
 
 from edgefrac.targets.layers import Layer
 from edgefrac.verification.look import Diagnosis, FileFacts, Look
-from edgefrac.verification.metrics import Bools, Floats
+from edgefrac.verification.metrics import Bools
 
 Pair = tuple[Layer, Layer]
 
 _GRID = 2.0  # steps that rounding may move a weight: the plan rounds errors of neighbours against each other
 _FLOAT = 1e-3  # share of a layer's largest weight, twice what float16 rounds away
-_SATURATED, _WIDE = 0.7, 3.0  # share of the range needed that the file has: less is clipped, more wastes levels
+_SATURATED, _WIDE = 0.5, 4.0  # share of the range needed that the file has: less is clipped, more wastes levels
 _NOISE = 0.5  # neighbouring pixels of radiographs correlate above 0.9, those of noise hardly
 _FEW_IMAGES = 8  # as the least that an export recipe takes
 
@@ -36,7 +36,7 @@ def weights(look: Look) -> Diagnosis | None:
     for file, network, rows in changed:
         if found := _channels(file, network, rows):
             return found
-    if all(_parallel(file.weight[rows], network.weight[rows]) for file, network, rows in changed):
+    if all(_rescaled(file, network, rows) for file, network, rows in changed):
         return Diagnosis(
             cause="batch normalisation folded wrongly",
             explanation=f"the weights of {names} are the network's times a factor that differs by channel",
@@ -61,7 +61,8 @@ def per_tensor(look: Look) -> Diagnosis | None:
     shared = [file for file, _ in look.facts.get("layers", ()) if file.scales == 1 and len(file.weight) > 1]
     if look.is_float or not shared:
         return None
-    share = float(np.median([np.median(np.ptp(f.weight, axis=1) / f.step) / 255 for f in shared]))
+    levels = np.concatenate([(f.weight.max(axis=1) - f.weight.min(axis=1)) / f.step for f in shared])
+    share = float(np.median(levels)) / 255
     return Diagnosis(
         cause="weights quantized per tensor",
         explanation=f"one scale for all channels in {_names(shared)}; half of the channels use less than "
@@ -76,19 +77,21 @@ def calibration(look: Look) -> Diagnosis | None:
         return None
     images, smooth = look.facts.get("calibration_images", 0), look.facts.get("calibration_smoothness")
     traces = _traces(look)
-    cause = "activation ranges do not fit radiographs: calibration on noise or foreign images"
+    only = _one_misfit(look.facts.get("layers", ()))
     if smooth is not None and smooth < _NOISE:
-        cause = "activation ranges do not fit radiographs: calibration on noise"
+        because = "calibration on noise"
         traces.insert(0, f"neighbouring pixels of the calibration images correlate only {smooth:.2f}")
     elif 0 < images < _FEW_IMAGES and traces:
-        cause = f"calibration on {'one image' if images == 1 else 'too few images'}"
+        because = f"calibration on {'one image' if images == 1 else 'too few images'}"
         traces.insert(0, f"ranges were taken from {images} different image{'s' * (images > 1)}")
-    elif only := _one_misfit(look.facts.get("layers", ())):
-        cause = f"activation range of one layer does not fit: {only.name}"
+    elif images:
+        because = "calibration on foreign images"
+    else:
+        because = f"that of {only.name} alone" if only else "calibration on noise or foreign images"
     if not traces:
         return None
     return Diagnosis(
-        cause=cause,
+        cause=f"activation ranges do not fit radiographs: {because}",
         explanation="; ".join(traces) + _source(look.facts),
         next_step="calibrate on radiographs of the training split (--calibration DIR)",
     )
@@ -113,8 +116,9 @@ def _share(file: Layer, network: Layer) -> float:
     """The range that the file can express as a share of the one needed, on the side where it has least."""
     if file.output is None or network.output is None:
         return 1.0
-    sides = [have / need for have, need in zip(file.output, network.output, strict=True) if abs(need) > 1e-6]
-    return min(sides, default=1.0)
+    pairs = zip(file.output, network.output, strict=True)
+    sides: list[float] = [have / need for have, need in pairs if abs(need) > 1e-6]
+    return min(sides) if sides else 1.0
 
 
 def _one_misfit(pairs: Sequence[Pair]) -> Layer | None:
@@ -155,14 +159,16 @@ def _channels(file: Layer, network: Layer, rows: Bools) -> Diagnosis | None:
     return None
 
 
-def _parallel(a: Floats, b: Floats) -> bool:
-    """Whether each row of ``a`` is the row of ``b`` times a positive factor, up to rounding."""
-    cosine = (a * b).sum(axis=1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)
-    return bool(np.median(cosine) > 0.999 and cosine.min() > 0.99)
+def _rescaled(file: Layer, network: Layer, rows: Bools) -> bool:
+    """Whether each of these rows is the network's times a factor, up to rounding."""
+    a, b = file.weight[rows], network.weight[rows]
+    factor = (a * b).sum(axis=1) / np.maximum((b * b).sum(axis=1), 1e-12)
+    allowed = _GRID * file.step[rows] + _FLOAT * max(float(np.abs(w).max()) for w in (file.weight, network.weight))
+    return bool((np.abs(a - factor[:, None] * b).max(axis=1) <= allowed).all())
 
 
 def _off(changed: Sequence[tuple[Layer, Layer, Bools]]) -> float:
-    shares = [np.linalg.norm(f.weight - n.weight) / max(np.linalg.norm(n.weight), 1e-12) for f, n, _ in changed]
+    shares = [np.linalg.norm(f.weight - n.weight) / max(float(np.linalg.norm(n.weight)), 1e-12) for f, n, _ in changed]
     return float(np.median(shares))
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from edgefrac.verification.look import Diagnosis, Look, distance
 from edgefrac.verification.metrics import Floats, evidence_correlation
+
+Values = NDArray[np.floating]
 
 _ORIENTATIONS: dict[str, Callable[[Floats], Floats]] = {
     "transposed": lambda m: m.swapaxes(1, 2),
@@ -67,12 +70,12 @@ def sigmoid_twice(look: Look) -> Diagnosis | None:
 
 def other_channel(look: Look) -> Diagnosis | None:
     """Probability or evidence is that of another channel of the network."""
+    own, candidate = look.reference, look.candidate
     for name, other in look.others.items():
         wrong = []
-        if _nearer(look.candidate.probability, other.probability, look.reference.probability):
+        if _nearer(candidate.probability, other.probability, own.probability):
             wrong.append("probability")
-        maps = look.candidate.evidence, other.evidence, look.reference.evidence
-        if all(m is not None and m.shape == look.candidate.evidence.shape for m in maps) and _nearer(*maps):
+        if _nearer(candidate.evidence, other.evidence, own.evidence):
             wrong.append("evidence")
         if wrong:
             return Diagnosis(
@@ -156,11 +159,13 @@ def _same_maps(look: Look) -> bool:
     return look.maps is not None and distance(look.reference, look.candidate)[-1] < 0.1 * float(np.std(look.maps[0]))
 
 
-def _correlation(a: Floats, b: Floats) -> float:
+def _correlation(a: Values, b: Values) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
-def _nearer(candidate: Floats, other: Floats, own: Floats) -> bool:
+def _nearer(candidate: Values | None, other: Values | None, own: Values | None) -> bool:
     """Whether ``candidate`` is nearly ``other``, and by far nearer to it than to ``own``."""
+    if candidate is None or other is None or own is None or not candidate.shape == other.shape == own.shape:
+        return False
     to_other, to_own = (float(np.sqrt(np.mean((candidate - values) ** 2))) for values in (other, own))
     return to_other < 0.2 * to_own and to_other < 0.2 * float(np.std(other))

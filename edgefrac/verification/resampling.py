@@ -25,7 +25,7 @@ def _nearest(n_in: int, n_out: int) -> Values:
 def _point(n_in: int, n_out: int) -> Values:
     """Linear between the two nearest pixel centres, whatever the scale."""
     at = np.clip((np.arange(n_out) + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n_in)))
+    return np.asarray(np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n_in))))
 
 
 def _area(n_in: int, n_out: int) -> Values:
@@ -33,7 +33,7 @@ def _area(n_in: int, n_out: int) -> Values:
         return _point(n_in, n_out)
     edges = np.arange(n_out + 1) * n_in / n_out
     low, high = np.maximum(edges[:-1, None], np.arange(n_in)), np.minimum(edges[1:, None], np.arange(n_in) + 1)
-    return np.maximum(0, high - low) * n_out / n_in
+    return np.asarray(np.maximum(0, high - low) * n_out / n_in)
 
 
 def _stretched(kernel: Callable[[Values], Values]) -> Callable[[int, int], Values]:

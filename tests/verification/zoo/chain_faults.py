@@ -27,7 +27,7 @@ Pixels = NDArray[np.uint8]
 
 def app(m: Material, see: Callable[[Film], Pixels]) -> Planted:
     """A right file in an app that prepares its input by ``see``."""
-    session = m.session("clean", planted_file(m, m.float_model).path.read_bytes())
+    session = m.export.session("clean", planted_file(m.export, m.export.float_model).path.read_bytes())
     return Planted(session.path, session.contract, lambda film: session.predict(np.ascontiguousarray(see(film))))
 
 
@@ -135,7 +135,7 @@ def signed(m: Material) -> Planted:
 @fault("input scale in the file", "the file's input says scale 1/255 and zero point 0", "input quantized wrongly")
 def input_scale(m: Material) -> Planted:
     with mock.patch.multiple(tflite_graph, _SCALE=1 / 255, _ZERO_POINT=0):
-        return planted_file(m, m.float_model)
+        return planted_file(m.export, m.export.float_model)
 
 
 @fault("range 0–1", "a float input, pixels divided by 255", "pixels scaled to 0–1 instead")
@@ -169,8 +169,8 @@ def standardised(m: Material) -> Planted:
 
 def _float_app(m: Material, scale: Callable[[NDArray[np.float32]], NDArray[np.floating]]) -> Planted:
     """An app around the converted graph itself, which takes floats: nothing in the file can correct its scale."""
-    clean = planted_file(m, m.float_model)
-    interpreter = make_interpreter(m.float_model, 1)
+    clean = planted_file(m.export, m.export.float_model)
+    interpreter = make_interpreter(m.export.float_model, 1)
     (given,), told = interpreter.get_input_details(), interpreter.get_output_details()
 
     def predict(film: Film) -> Prediction:

@@ -11,12 +11,12 @@ from edgefrac.contract import Contract, Precision
 from edgefrac.pipeline.inquiry import SHOTS, Inquiry
 from edgefrac.pipeline.outputs import judge_answers
 from edgefrac.runtimes.session import Prediction
-from edgefrac.targets import tflite
+from edgefrac.targets.tflite_graph import finish
 from edgefrac.targets.tflite_placement import element_types, input_quantization
 from edgefrac.verification.diagnosis import Diagnosis, FileFacts
 from edgefrac.verification.verdict import Limits, Verdict
 from tests.verification.zoo.films import Film
-from tests.verification.zoo.material import Material, answered, right
+from tests.verification.zoo.material import Export, Material, answered, right
 
 
 @dataclass(frozen=True)
@@ -52,33 +52,33 @@ def fault(name: str, planted: str, cause: str) -> Callable[[Callable[[Material],
 
 
 def planted_file(
-    material: Material, graph: bytes, precision: Precision = "fp32", facts: FileFacts | None = None
+    export: Export, graph: bytes, precision: Precision = "fp32", facts: FileFacts | None = None
 ) -> Planted:
     """A wrong file before a right app; ``graph`` as the converter or the quantizer gives it."""
-    contract = material.contract(precision)
-    return finished(material, tflite.finish(graph, contract), contract, facts)
+    contract = export.contract(precision)
+    return finished(export, finish(graph, contract), contract, facts)
 
 
-def finished(material: Material, data: bytes, contract: Contract, facts: FileFacts | None = None) -> Planted:
+def finished(export: Export, data: bytes, contract: Contract, facts: FileFacts | None = None) -> Planted:
     """The same of the bytes of a finished file."""
-    session = material.session("planted", data)
+    session = export.session("planted", data)
     return Planted(session.path, contract, lambda film: session.predict(right(film)), facts or FileFacts())
 
 
-def judged(material: Material, planted: Planted) -> tuple[Verdict, Diagnosis | None]:
+def judged(export: Export, planted: Planted) -> tuple[Verdict, Diagnosis | None]:
     """The real gate on what answers from the file, and its diagnosis, as an export asks for them."""
-    reference = material.reference
-    answers = answered([planted.predict(film) for film in material.films])
+    reference = export.reference
+    answers = answered([planted.predict(film) for film in export.films])
     verdict = judge_answers(reference, reference.answers[0], answers, planted.contract, Limits())
     scale, zero_point = input_quantization(planted.path)
     facts = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=element_types(planted.path))
-    found = _inquiry(material).diagnosis(
+    found = _inquiry(export).diagnosis(
         reference.answers[0], answers, planted.contract, verdict, planted.path, {**facts, **planted.facts}
     )
     return verdict, found
 
 
 @cache
-def _inquiry(material: Material) -> Inquiry:
-    shots = [film.shot for film in material.films[:SHOTS]]
-    return Inquiry(material.exportable, lambda: material.float_model, lambda: shots)
+def _inquiry(export: Export) -> Inquiry:
+    shots = [film.shot for film in export.films[:SHOTS]]
+    return Inquiry(export.exportable, lambda: export.float_model, lambda: shots)

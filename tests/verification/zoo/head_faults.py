@@ -15,24 +15,24 @@ from tests.verification.zoo.material import Material
 
 
 def _temperature(material: Material) -> np.ndarray:
-    return np.array([[task.temperature for task in material.exportable.tasks]], np.float32)
+    return np.array([[task.temperature for task in material.export.exportable.tasks]], np.float32)
 
 
 @fault("temperature dropped", "the head multiplies by 1, and adds the bias undivided", "temperature left out")
 def temperature_dropped(m: Material) -> Planted:
     edits = [head_constant("MUL", np.ones_like), head_constant("ADD", lambda b: b * _temperature(m))]
-    return planted_file(m, edited(m.float_model, chain(edits)))
+    return planted_file(m.export, edited(m.export.float_model, chain(edits)))
 
 
 @fault("temperature applied twice", "the head's factor and bias are divided once more", "temperature applied twice")
 def temperature_twice(m: Material) -> Planted:
     edits = [head_constant(name, lambda v: v / _temperature(m)) for name in ("MUL", "ADD")]
-    return planted_file(m, edited(m.float_model, chain(edits)))
+    return planted_file(m.export, edited(m.export.float_model, chain(edits)))
 
 
 @fault("bias of the head dropped", "the head adds 0", "bias of the head left out")
 def head_bias_dropped(m: Material) -> Planted:
-    return planted_file(m, edited(m.float_model, head_constant("ADD", np.zeros_like)))
+    return planted_file(m.export, edited(m.export.float_model, head_constant("ADD", np.zeros_like)))
 
 
 @fault("sigmoid applied twice", "a second LOGISTIC at the end of the graph", "sigmoid applied twice")
@@ -42,7 +42,7 @@ def sigmoid_twice(m: Material) -> Planted:
         outputs[0] = append(model, "LOGISTIC", int(outputs[0]))
         model.signatureDefs[0].outputs[0].tensorIndex = outputs[0]
 
-    return planted_file(m, edited(m.float_model, edit))
+    return planted_file(m.export, edited(m.export.float_model, edit))
 
 
 @fault("logits given as probabilities", "the graph ends before its LOGISTIC", "logits given as probabilities")
@@ -53,13 +53,13 @@ def logits(m: Material) -> Planted:
         graph.operators.remove(last)
         graph.outputs[0] = last.inputs[0]
 
-    return planted_file(m, edited(m.float_model, edit))
+    return planted_file(m.export, edited(m.export.float_model, edit))
 
 
 @fault("labels swapped", "factor and bias of the head negated: the file gives 1 − p", "labels swapped in the file")
 def labels_swapped(m: Material) -> Planted:
     edits = [head_constant(name, np.negative) for name in ("MUL", "ADD")]
-    return planted_file(m, edited(m.float_model, chain(edits)))
+    return planted_file(m.export, edited(m.export.float_model, chain(edits)))
 
 
 @fault(
@@ -68,12 +68,14 @@ def labels_swapped(m: Material) -> Planted:
     "the logit is not the mean of the evidence map",
 )
 def maximum(m: Material) -> Planted:
-    return planted_file(m, edited(m.float_model, lambda model: replace_operator(model, "MEAN", "REDUCE_MAX")))
+    return planted_file(
+        m.export, edited(m.export.float_model, lambda model: replace_operator(model, "MEAN", "REDUCE_MAX"))
+    )
 
 
 def _told(m: Material, tell: Callable[[Prediction], Prediction]) -> Planted:
     """A right file whose answers the app misreads."""
-    clean = planted_file(m, m.float_model)
+    clean = planted_file(m.export, m.export.float_model)
 
     def predict(film: Film) -> Prediction:
         return tell(clean.predict(film))

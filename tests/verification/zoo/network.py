@@ -26,7 +26,7 @@ _EPOCHS, _BATCH = 9, 32
 
 @dataclass(frozen=True)
 class Trained:
-    """The network at the end of its training, as trained and as exported, and an earlier state as it would be exported."""
+    """The network as trained and as exported, and an earlier state as it would be exported."""
 
     unfolded: FractureNet
     network: FractureNet

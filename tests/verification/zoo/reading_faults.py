@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from edgefrac.imaging.preprocess import preprocess
 from tests.models.networks import SIZE

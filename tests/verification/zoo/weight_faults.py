@@ -27,7 +27,7 @@ _EVIDENCE = ":CONV_2D:4x4x2"
 
 @fault("stale checkpoint", "converted from the state after two thirds of the training", "stale checkpoint")
 def stale(m: Material) -> Planted:
-    return planted_file(m, edited(m.float_model, with_weights_of(m.trained.stale)))
+    return planted_file(m.export, edited(m.export.float_model, with_weights_of(m.trained.stale)))
 
 
 @fault(
@@ -37,12 +37,12 @@ def batch_norm(m: Material) -> Planted:
     network = copy.deepcopy(m.trained.unfolded)
     norms = [module for module in network.modules() if hasattr(module, "running_var")]
     norms[4].running_var.fill_(1.0)
-    return planted_file(m, edited(m.float_model, with_weights_of(fold(network))))
+    return planted_file(m.export, edited(m.export.float_model, with_weights_of(fold(network))))
 
 
 @fault("biases dropped", "the first convolution has no bias", "biases lost")
 def biases_dropped(m: Material) -> Planted:
-    return planted_file(m, edited(m.float_model, convolution(0, np.zeros_like, bias=True)))
+    return planted_file(m.export, edited(m.export.float_model, convolution(0, np.zeros_like, bias=True)))
 
 
 @fault("channel lost", "one channel of the sixth convolution is zero", "weights lost")
@@ -52,7 +52,7 @@ def channel_lost(m: Material) -> Planted:
         changed[int(np.abs(weight).reshape(len(weight), -1).sum(1).argmax())] = 0
         return changed
 
-    return planted_file(m, edited(m.float_model, convolution(5, zero)))
+    return planted_file(m.export, edited(m.export.float_model, convolution(5, zero)))
 
 
 @fault(
@@ -61,12 +61,14 @@ def channel_lost(m: Material) -> Planted:
     "channels of a layer in another order",
 )
 def channels_permuted(m: Material) -> Planted:
-    return planted_file(m, edited(m.float_model, convolution(2, lambda w: w[::-1])))
+    return planted_file(m.export, edited(m.export.float_model, convolution(2, lambda w: w[::-1])))
 
 
 def _int8(m: Material, plan: Plan, facts: FileFacts | None = None) -> Planted:
     known = FileFacts(float32_passed=True, **(facts or {}))
-    return finished(m, tflite.write(m.float_model, m.contract("int8"), plan), m.contract("int8"), known)
+    return finished(
+        m.export, tflite.write(m.export.float_model, m.export.contract("int8"), plan), m.export.contract("int8"), known
+    )
 
 
 def _calibrated(m: Material, images: NDArray[np.uint8], source: str) -> Planted:
@@ -75,7 +77,7 @@ def _calibrated(m: Material, images: NDArray[np.uint8], source: str) -> Planted:
         calibration_smoothness=smoothness(images),
         calibration_images=len({image.tobytes() for image in images}),
     )
-    return _int8(m, calibrate(m.float_model, images, silent), facts)
+    return _int8(m, calibrate(m.export.float_model, images, silent), facts)
 
 
 @fault(
@@ -88,7 +90,11 @@ def on_noise(m: Material) -> Planted:
     return _calibrated(m, noise, "noise")
 
 
-@fault("calibrated on one image", "ranges from one radiograph, given 24 times", "calibration on one image")
+@fault(
+    "calibrated on one image",
+    "ranges from one radiograph, given 24 times",
+    "activation ranges do not fit radiographs: calibration on one image",
+)
 def on_one_image(m: Material) -> Planted:
     return _calibrated(m, np.repeat(m.calibration[:1], 24, axis=0), "one image")
 
@@ -96,7 +102,7 @@ def on_one_image(m: Material) -> Planted:
 @fault(
     "calibrated on foreign images",
     "ranges from 24 bright, smooth images that are no radiographs",
-    "activation ranges do not fit radiographs",
+    "activation ranges do not fit radiographs: calibration on foreign images",
 )
 def on_foreign_images(m: Material) -> Planted:
     rng, steps = np.random.default_rng(0), np.linspace(0, 1, SIZE)
@@ -108,11 +114,11 @@ def on_foreign_images(m: Material) -> Planted:
 @fault(
     "evidence saturates",
     "the range of the evidence map is a fifth of what it should be",
-    "activation range of one layer does not fit",
+    "activation ranges do not fit radiographs: that of CONV_2D",
 )
 def saturated(m: Material) -> Planted:
-    ranges = {k: (v[0] / 5, v[1] / 5) if k.endswith(_EVIDENCE) else v for k, v in m.plan.ranges.items()}
-    return _int8(m, replace(m.plan, ranges=ranges))
+    ranges = {k: (v[0] / 5, v[1] / 5) if k.endswith(_EVIDENCE) else v for k, v in m.export.plan.ranges.items()}
+    return _int8(m, replace(m.export.plan, ranges=ranges))
 
 
 @fault("weights per tensor", "the quantizer is told to use one scale for each layer", "weights quantized per tensor")
@@ -120,10 +126,10 @@ def per_tensor(m: Material) -> Planted:
     real = recipe_manager.RecipeManager.add_static_config
     coarse = functools.partialmethod(real, weight_granularity=qtyping.QuantGranularity.TENSORWISE)
     with mock.patch.object(recipe_manager.RecipeManager, "add_static_config", coarse):
-        graph = quantize(m.float_model, m.plan)
-    return planted_file(m, graph, "int8", FileFacts(float32_passed=True))
+        graph = quantize(m.export.float_model, m.export.plan)
+    return planted_file(m.export, graph, "int8", FileFacts(float32_passed=True))
 
 
 @fault("float file named int8", "a float32 graph under a contract that says int8", "the file is silently float")
 def silently_float(m: Material) -> Planted:
-    return planted_file(m, m.float_model, "int8")
+    return planted_file(m.export, m.export.float_model, "int8")
