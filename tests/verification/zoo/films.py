@@ -19,7 +19,7 @@ _TINT = np.array([0.72, 0.95, 1.0])  # a film digitised in colour, on its bluish
 _EXIF_ORIENTATION = 0x0112
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Film:
     """One stored radiograph: the bytes of its file, what the right reader makes of them, and its labels by task."""
 

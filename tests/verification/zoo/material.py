@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,7 @@ def make_export(
     return Export(exportable, header, float_model, plan, films, reference, folder)
 
 
+@cache
 def right(film: Film) -> NDArray[np.uint8]:
     """The right network input of a film."""
     return preprocess(film.radiograph.pixels, SIZE)

@@ -25,7 +25,7 @@ from tests.verification.zoo.material import Material
 _EVIDENCE = ":CONV_2D:4x4x2"
 
 
-@fault("stale checkpoint", "converted from the state after two thirds of the training", "stale checkpoint")
+@fault("stale checkpoint", "the graph holds the weights after two thirds of the training", "stale checkpoint")
 def stale(m: Material) -> Planted:
     return planted_file(m.export, edited(m.export.float_model, with_weights_of(m.trained.stale)))
 
