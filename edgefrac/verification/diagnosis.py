@@ -21,6 +21,7 @@ from edgefrac.verification.verdict import Outputs, Verdict
 __all__ = ["Diagnosis", "FileFacts", "Rerun", "diagnose", "smoothness"]
 
 INPUT_SCALE = 1 / 128  # of edgefrac.preprocess/1: the network sees (x - 128) / 128
+_FLOAT_HEAD = 8  # operators that an int8 file may have in float by design: those behind its evidence map
 INPUT_ZERO_POINTS = (0, 128)  # as int8 and as uint8
 
 
@@ -87,6 +88,8 @@ def _silently_float(verdict: Verdict, facts: FileFacts) -> Diagnosis | None:
     dtypes = facts.get("op_dtypes", {})
     total, quantized = sum(dtypes.values()), sum(dtypes.get(name, 0) for name in ("int8", "uint8", "int32"))
     if verdict.precision != "int8" or total == 0 or quantized > total / 2:
+        return None
+    if quantized and total - quantized <= _FLOAT_HEAD:
         return None
     return Diagnosis(
         cause="the file is silently float",

@@ -14,7 +14,8 @@ Pair = tuple[Layer, Layer]
 
 _GRID = 2.0  # steps that rounding may move a weight: the plan rounds errors of neighbours against each other
 _FLOAT = 1e-3  # share of a layer's largest weight, twice what float16 rounds away
-_SATURATED, _WIDE = 0.5, 4.0  # share of the range needed that the file has: less is clipped, more wastes levels
+_SATURATED, _WIDE = 0.5, 4.0  # of the range needed: what a file must cover, and how much wider it may be
+_CLIPPED = 0.05  # share of evidence cells at an end of the range; on a coarse grid some are there by rights
 _NOISE = 0.5  # neighbouring pixels of radiographs correlate above 0.9, those of noise hardly
 _FEW_IMAGES = 8  # as the least that an export recipe takes
 
@@ -99,30 +100,30 @@ def calibration(look: Look) -> Diagnosis | None:
 
 def _traces(look: Look) -> list[str]:
     traces = []
-    if look.clipped > 0.01:
+    if look.clipped > _CLIPPED:
         traces.append(f"{100 * look.clipped:.0f} % of the evidence cells are clipped")
     if look.levels is not None and look.levels < 24:
         traces.append(f"the evidence takes only {look.levels} different values")
     if look.facts.get("float32_passed") and not 0.6 < look.spread < 1.6:
         traces.append(f"the evidence varies {look.spread:.2f} times as much as the reference's")
-    for file, network in look.facts.get("layers", ()):
-        share = _share(file, network)
-        if not _SATURATED <= share <= _WIDE:
-            traces.append(f"the range of {file.name} is {share:.2f} times that which radiographs need")
-    return traces[:4]
+    pairs = look.facts.get("layers", ())
+    return [*traces, *(trace for file, network in pairs if (trace := _misfit(file, network)))][:4]
 
 
-def _share(file: Layer, network: Layer) -> float:
-    """The range that the file can express as a share of the one needed, on the side where it has least."""
+def _misfit(file: Layer, network: Layer) -> str:
+    """In words, if the range that the file can express is far from the one needed."""
     if file.output is None or network.output is None:
-        return 1.0
-    pairs = zip(file.output, network.output, strict=True)
-    sides: list[float] = [have / need for have, need in pairs if abs(need) > 1e-6]
-    return min(sides) if sides else 1.0
+        return ""
+    (low, high), (least, most) = file.output, network.output
+    need = max(most - least, 1e-6)
+    covered, excess = max(0.0, min(high, most) - max(low, least)) / need, (high - low) / need
+    if covered < _SATURATED:
+        return f"the range of {file.name} covers {100 * covered:.0f} % of what radiographs need"
+    return f"the range of {file.name} is {excess:.0f} times what radiographs need" if excess > _WIDE else ""
 
 
 def _one_misfit(pairs: Sequence[Pair]) -> Layer | None:
-    misfits = [file for file, network in pairs if not _SATURATED <= _share(file, network) <= _WIDE]
+    misfits = [file for file, network in pairs if _misfit(file, network)]
     return misfits[0] if len(misfits) == 1 and len(pairs) > 2 else None
 
 

@@ -138,18 +138,20 @@ def _left_by(look: Look, slope: float, offset: float) -> float:
 
 
 def pooled_otherwise(look: Look) -> Diagnosis | None:
-    """The maps are right, but their mean is not what the logit is made of: look for what is."""
-    if look.candidate.evidence is None or not _same_maps(look) or look.line[2] > 0.99:
+    """The maps are right, but the logit is not on a line with the mean of the file's own: look for what is."""
+    if look.candidate.evidence is None or not _same_maps(look):
         return None
     maps, logit = look.candidate.evidence.astype(np.float64), look.candidate.logit
+    own = _correlation(maps.mean((1, 2)), logit)
+    if own > 0.99:
+        return None
     pools = {"maximum": maps.max((1, 2)), "minimum": maps.min((1, 2))}
     fits = {name: _correlation(values, logit) for name, values in pools.items()}
     best = max(fits, key=lambda name: fits[name])
     what = f"the {best} of the map" if fits[best] > 0.999 else "something else than the map"
     return Diagnosis(
         cause="the logit is not the mean of the evidence map",
-        explanation=f"the maps agree with the reference, the logits correlate {look.line[2]:.2f}; "
-        f"the file's follow {what}",
+        explanation=f"the file's logits correlate {own:.2f} with the mean of its own maps; they follow {what}",
         next_step="check the operator between the evidence map and the sigmoid: a mean over height and width",
     )
 

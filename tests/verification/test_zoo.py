@@ -70,8 +70,8 @@ def test_weights_put_into_the_graph_are_where_the_converter_puts_them(material: 
 
 @pytest.mark.slow
 def test_no_false_alarm_on_a_hundred_clean_exports(tmp_path) -> None:
-    """An int8 file of a random network may be too coarse, or need more images, but nothing else may be said of it."""
-    films, calibration = gate_films(120), phantoms(24, seed=1000)
+    """int8 may be too coarse for a random network, or need more images, but nothing else may be said of its file."""
+    films, calibration = gate_films(240), phantoms(24, seed=1000)
     seen = [export for seed in range(NETWORKS) for export in clean_exports(seed, films, calibration, tmp_path)]
     assert len(seen) >= 100
     for export in seen:
@@ -81,4 +81,4 @@ def test_no_false_alarm_on_a_hundred_clean_exports(tmp_path) -> None:
         else:
             assert (cause is None) == (export.verdict.verdict == "passed")
             assert cause is None or cause in UNNAMED, export.diagnosis
-    assert sum(export.verdict.verdict == "passed" for export in seen) > 0.7 * len(seen), "else silence proves little"
+    assert sum(export.verdict.verdict == "passed" for export in seen) > 0.85 * len(seen)
