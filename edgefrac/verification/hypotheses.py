@@ -21,6 +21,7 @@ from edgefrac.verification.resampling import resized
 Field = NDArray[np.float32]
 Values = NDArray[np.float64]
 
+_HALF = 0.5 + 1e-9  # halves go up, as in edgefrac.preprocess/1, also where a float falls a little short of one
 _CHAIN = "do in the app what edgefrac.preprocess/1 says; its golden pairs show the difference"
 _SOURCE = "read files as EdgeFrac does (docs/formats.md), and compare a radiograph read with 'edgefrac predict'"
 _PIXELS = "hand the file the grey pixels 0 to 255 as uint8; it normalises them itself"
@@ -155,7 +156,7 @@ def _laid(cause: str, layout: _Layout, kernel: str = "area") -> Hypothesis:
         field = np.full((size, size), float(layout.fill))
         top, left = (int(share * (size - n)) for share, n in zip(layout.place, (rows, columns), strict=True))
         field[top : top + rows, left : left + columns] = resized(pixels, rows, columns, kernel)
-        return _normalised(np.clip(np.round(field), 0, 255))
+        return _normalised(np.clip(np.floor(field + _HALF), 0, 255))
 
     return Hypothesis(cause, _CHAIN, see)
 

@@ -19,6 +19,7 @@ from edgefrac.verification.verdict import Outputs
 _FIRST = 4  # shots that every hypothesis is tried on
 _WORTH = 0.9  # what may be left of the difference on these for the rest to be tried
 _EXPLAINED = 0.35  # what may be left for a cause to be named: nine tenths of the mean square are explained
+_EXACT = 1e-3  # what is left by float rounding at most
 _RIVAL = 2.0  # another hypothesis that leaves no more than this times the best is not told apart
 
 
@@ -45,11 +46,15 @@ class Fit:
 
 def reproduced(look: Look, rerun: Rerun) -> Diagnosis | None:
     """The input fault under which the reference answers as the candidate did, if there is one."""
-    fits = sorted(_fits(look, rerun), key=lambda fit: fit.left)
-    if not fits or fits[0].left > _EXPLAINED:
+    fits = list(_fits(look, rerun))
+    best = min(fits, key=lambda fit: fit.left, default=None)
+    if best is None or best.left > _EXPLAINED:
         return None
-    best = fits[0]
-    names = [fit.hypothesis.cause for fit in fits if fit.left <= max(_RIVAL * best.left, 1e-3)]
+    names: list[str] = []
+    for fit in fits:
+        # two faults at once are not named beside one of them that explains as much alone
+        if fit.left <= max(_RIVAL * best.left, _EXACT) and not any(n in fit.hypothesis.cause for n in names):
+            names.append(fit.hypothesis.cause)
     return Diagnosis(
         cause=" or ".join(names[:3]),
         explanation=f"the network, shown {len(rerun.shots)} radiographs in that way, answers as the file does: "
