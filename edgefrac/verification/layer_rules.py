@@ -82,7 +82,7 @@ def calibration(look: Look) -> Diagnosis | None:
     if smooth is not None and smooth < _NOISE:
         because = "calibration on noise"
         traces.insert(0, f"neighbouring pixels of the calibration images correlate only {smooth:.2f}")
-    elif 0 < images < _FEW_IMAGES and traces:
+    elif 0 < images < _FEW_IMAGES:
         because = f"calibration on {'one image' if images == 1 else 'too few images'}"
         traces.insert(0, f"ranges were taken from {images} different image{'s' * (images > 1)}")
     elif images:
