@@ -40,9 +40,7 @@ def answers(part: str, view: str) -> tuple[int, int]:
 
 def train(images: NDArray[np.uint8], labels: NDArray[np.float32]) -> Trained:
     """Images uint8 [N, S, S], labels [N, 2]; on one thread, so that it always gives nearly the same network."""
-    torch.manual_seed(
-        7
-    )  # int8 loses nothing that counts of this network, so what is lost is the fault
+    torch.manual_seed(7)  # int8 loses nothing that counts of this network, so what is lost is the fault
     network = FractureNet("tiny", TASKS).train()
     inputs, targets = normalise(torch.from_numpy(images))[:, None], torch.from_numpy(labels)
     steps = _EPOCHS * (len(images) // _BATCH)
