@@ -60,6 +60,29 @@ def decode_raster(data: bytes, name: str, *, windowed: bool = False) -> Radiogra
     return replace(radiograph, notes=(*ignored, *radiograph.notes))
 
 
+def stored_samples(data: bytes, name: str) -> Samples:
+    """The samples as the file stores them, uint8 or uint16 [H, W] or [H, W, C], not turned and not made grey.
+
+    Raises ``ImageError`` where ``decode_raster`` does, and for a truncated JPEG.
+    """
+    try:
+        return _samples(_open(data, name), data)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _damaged(str(_format(data)), name, error) from error
+
+
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """``pixels`` as EXIF's ``orientation`` (1 to 8) says that they are to be shown."""
+    return np.ascontiguousarray(_UPRIGHT[orientation](pixels)) if orientation in _UPRIGHT else pixels
+
+
+def as_stored(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Upright pixels as a file of that ``orientation`` stores them: the inverse of ``upright``."""
+    return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
 _STDERR = threading.Lock()
 
 
@@ -101,8 +124,7 @@ def _decode(data: bytes, name: str, kind: str) -> Radiograph:
     if kind == "TIFF" and len(depths := _depths(image)) > 1 and max(depths) > 8:
         notes.append(f"colour of {max(depths)} bits read at 8")
     orientation = _orientation(image)
-    if orientation in _UPRIGHT:
-        pixels = np.ascontiguousarray(_UPRIGHT[orientation](pixels))
+    pixels = upright(pixels, orientation)
     if max(orientation, turned) in _UPRIGHT:
         notes.append(f"EXIF orientation {max(orientation, turned)} applied")
     return Radiograph(pixels, source_format=kind, notes=tuple(notes))

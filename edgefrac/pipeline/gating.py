@@ -13,15 +13,16 @@ from edgefrac.datasets.sample import Dataset
 from edgefrac.digest import file_sha256
 from edgefrac.evaluation import Answers, Collection, collect
 from edgefrac.pipeline.agreement import agreements
-from edgefrac.pipeline.outputs import figures_of, judge_answers, outputs_of
+from edgefrac.pipeline.inquiry import Inquiry, shots_of
+from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.pipeline.quantizing import Quantization
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Subject
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.session import Session, open_session
-from edgefrac.targets.registry import Target
+from edgefrac.targets.registry import Target, find
 from edgefrac.verification.certificate import Agreement, ArtefactCertificate
-from edgefrac.verification.diagnosis import Diagnosis, FileFacts, diagnose
+from edgefrac.verification.diagnosis import Diagnosis, FileFacts
 from edgefrac.verification.figures import Figures
 from edgefrac.verification.verdict import Verdict
 
@@ -67,6 +68,17 @@ class Judged(Made):
         return self.certificate.verdict.verdict == "passed"
 
 
+@dataclass(frozen=True)
+class _Gate:
+    """What all files of an export are judged by."""
+
+    recipe: ExportRecipe
+    quantization: Quantization | None
+    reference: Collection
+    inquiry: Inquiry
+    note: Note
+
+
 def make_and_judge(
     recipe: ExportRecipe,
     subject: Subject,
@@ -81,6 +93,7 @@ def make_and_judge(
 
     All files that are gated at once see each radiograph as it is read, which happens once.
     """
+    gate = _gate(recipe, subject, ingredients, data, reference, note)
     ladder = recipe.precision == "auto"
     judged: list[Judged] = []
     for group in [(p,) for p in recipe.precisions] if ladder else [recipe.precisions]:
@@ -95,9 +108,7 @@ def make_and_judge(
         agreed = _agreements(ingredients.quantization, made, sessions, answers.answers, note)
         float32_passed: dict[Target, bool] = {}  # of the targets whose float32 file is judged beside the others
         for one, its in zip(made, answers.answers, strict=True):
-            found = _judge_one(
-                recipe, one, ingredients.quantization, reference, answers, its, float32_passed, agreed, note
-            )
+            found = _judge_one(gate, one, answers, its, float32_passed.get(one.target), agreed)
             if one.contract.precision == "fp32":
                 float32_passed[one.target] = found.passed
             judged.append(found)
@@ -141,24 +152,41 @@ def _agreements(
     return found
 
 
-def _judge_one(
+def _gate(
     recipe: ExportRecipe,
-    made: Made,
-    quantization: Quantization | None,
+    subject: Subject,
+    ingredients: Ingredients,
+    data: Dataset,
     reference: Collection,
+    note: Note,
+) -> _Gate:
+    quantization = ingredients.quantization
+    inquiry = Inquiry(
+        subject.exportable,
+        convert=lambda: ingredients.graph(find("tflite")),
+        shots=lambda: shots_of(data.samples, reference.cases),
+        plan=quantization.exact.plan if quantization and quantization.exact else None,
+    )
+    return _Gate(recipe, quantization, reference, inquiry, note)
+
+
+def _judge_one(
+    gate: _Gate,
+    made: Made,
     collection: Collection,
     answers: Answers,
-    float32_passed: Mapping[Target, bool],
+    float32_passed: bool | None,
     agreed: Mapping[str, tuple[Agreement, ...]],
-    note: Note,
 ) -> Judged:
     placed = made.target.placement(made.path)
-    facts = _facts(made, placed, quantization, float32_passed.get(made.target))
-    verdict, diagnosis = _judge(recipe, reference, answers, made.contract, facts)
+    facts = _facts(made, placed, gate.quantization, float32_passed)
+    before = gate.reference.answers[0]
+    verdict = judge_answers(gate.reference, before, answers, made.contract, gate.recipe.limits)
+    diagnosis = gate.inquiry.diagnosis(before, answers, made.contract, verdict, made.path, facts)
     measured = figures_of(collection, answers, made.contract)
-    certificate = _certify(made, placed, quantization, measured, verdict, diagnosis)
+    certificate = _certify(made, placed, gate.quantization, measured, verdict, diagnosis)
     certificate = certificate.model_copy(update={"agreement": agreed.get(made.path.name, ())})
-    _say(note, made.path, verdict, diagnosis)
+    _say(gate.note, made.path, verdict, diagnosis)
     return Judged(made.target, made.path, made.contract, certificate)
 
 
@@ -173,6 +201,8 @@ def _facts(
             known["float32_passed"] = float32_passed
         if quantization:
             known.update(quantization.facts)
+            if images := len(set(quantization.certificate.sha256)):
+                known["calibration_images"] = images
     return known
 
 
@@ -182,18 +212,6 @@ def _element_types(types: Mapping[str, int]) -> dict[str, int]:
     for name, count in types.items():
         counted[name.rpartition(":")[2]] += count
     return dict(counted)
-
-
-def _judge(
-    recipe: ExportRecipe,
-    reference: Collection,
-    answers: Answers,
-    contract: Contract,
-    facts: FileFacts,
-) -> tuple[Verdict, Diagnosis | None]:
-    before = reference.answers[0]
-    verdict = judge_answers(reference, before, answers, contract, recipe.limits)
-    return verdict, diagnose(outputs_of(before, contract), outputs_of(answers, contract), verdict, facts)
 
 
 def _certify(

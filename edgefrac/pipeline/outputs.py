@@ -14,8 +14,12 @@ from edgefrac.verification.verdict import Limits, Outputs, Verdict
 
 
 def outputs_of(answers: Answers, contract: Contract) -> Outputs:
-    """The fracture channel of one model's answers, with the logit that its probability stands for."""
-    channel = contract.task().first_channel
+    """The fracture channel of one model's answers."""
+    return channel_of(answers, contract.task().first_channel)
+
+
+def channel_of(answers: Answers, channel: int) -> Outputs:
+    """One channel of one model's answers, with the logit that its probability stands for."""
     probability = answers.probability[:, channel].astype(np.float64)
     clipped = np.clip(probability, 1e-7, 1 - 1e-7)  # a float32 sigmoid reaches 1.0
     evidence = None if answers.evidence is None else answers.evidence[..., channel]

@@ -52,15 +52,21 @@ class ExactPlan(_Strict):
     source: str = Field(description="what the ranges were taken from")
     grids: dict[str, Grid]
     factors: dict[str, tuple[int, ...]]
+    sources: dict[str, str] = Field(description="the value that each convolution reads, in order of computation")
     evidence_shift: tuple[float, ...] = ()
 
+    def ratios(self) -> list[tuple[float, float]]:
+        """A code's worth in the network over that in files, of what each convolution, in order, reads and gives."""
+        names = ((self.grids[source], self.grids[name]) for name, source in self.sources.items())
+        return [(before.step / before.scale, after.step / after.scale) for before, after in names]
+
     def to_json(self) -> str:
-        """Readable JSON: one line a tensor, sorted; equal plans are equal bytes."""
+        """Readable JSON: one line a tensor; equal plans are equal bytes."""
         document = self.model_dump(by_alias=True, mode="json")
         parts = []
         for key, value in document.items():
             if isinstance(value, dict):
-                rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in sorted(value.items()))
+                rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in value.items())
                 parts.append(f" {json.dumps(key)}: {{\n{rows}\n }}")
             else:
                 parts.append(f" {json.dumps(key)}: {json.dumps(value)}")

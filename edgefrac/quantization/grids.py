@@ -26,7 +26,8 @@ def make_plan(graph: LayerGraph, ranges: Mapping[str, Range], architecture: str,
         layer.name: tuple(int(k) for k in _factors(layer, grids[layer.source].step, grids[layer.name].step))
         for layer in graph.convolutions()
     }
-    return ExactPlan(architecture=architecture, source=source, grids=grids, factors=factors)
+    sources = {layer.name: layer.source for layer in graph.convolutions()}
+    return ExactPlan(architecture=architecture, source=source, grids=grids, factors=factors, sources=sources)
 
 
 def grids_of(graph: LayerGraph, ranges: Mapping[str, Range]) -> dict[str, Grid]:

@@ -119,8 +119,10 @@ def to_integers(
 ) -> IntegerNetwork:
     """Carry out ``plan``; raises ConversionError if it was made for another network or integers do not fit."""
     names = {layer.name for layer in graph.layers}
-    convolutions = {layer.name: len(layer.weight) for layer in graph.convolutions()}
-    if set(plan.grids) != {IMAGE, *names} or {n: len(f) for n, f in plan.factors.items()} != convolutions:
+    widths = {layer.name: len(layer.weight) for layer in graph.convolutions()}
+    sources = {layer.name: layer.source for layer in graph.convolutions()}
+    found = {name: len(factors) for name, factors in plan.factors.items()}
+    if set(plan.grids) != {IMAGE, *names} or found != widths or plan.sources != sources:
         raise ConversionError("the plan was made for another network", hint="make a new one with --calibration DIR")
     layers: list[IntegerLayer] = []
     for layer in graph.layers:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from edgefrac.errors import ImageError
 from edgefrac.imaging.grey import to_grey
+from edgefrac.imaging.raster import as_stored, stored_samples, upright
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
 from tests.imaging.files import encode, noise, png
 
@@ -184,3 +185,18 @@ def test_reads_real_radiographs(fracatlas: Path) -> None:
     turned = read_radiograph(folder / "IMG0000428.jpg")
     assert (cut.notes, cut.pixels.shape) == (("truncated JPEG: 134 of 454 rows missing",), (454, 373))
     assert (turned.notes, turned.pixels.shape) == (("EXIF orientation 6 applied",), (373, 454))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_as_stored_undoes_upright(orientation: int) -> None:
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert np.array_equal(upright(as_stored(pixels, orientation), orientation), pixels)
+
+
+def test_stored_samples_are_those_in_the_file() -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (17, 19, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(colour).save(stream, "PNG")
+    assert np.array_equal(stored_samples(stream.getvalue(), "x.png"), colour)
+    with pytest.raises(ImageError, match=r"x\.png"):
+        stored_samples(stream.getvalue()[:90], "x.png")

@@ -159,6 +159,7 @@ def test_a_sum_beyond_int32_is_refused() -> None:
         source="y",
         grids={IMAGE: PIXELS, "conv000": Grid(exponent=0, zero_point=0, step=1.0)},
         factors={"conv000": (1,)},
+        sources={"conv000": IMAGE},
     )
     tiny_step = plan.model_copy(update={"grids": {**plan.grids, "conv000": Grid(exponent=0, zero_point=0, step=1e-4)}})
     with pytest.raises(ConversionError, match="conv000: sums of this layer can leave int32"):

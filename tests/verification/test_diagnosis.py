@@ -128,6 +128,8 @@ def test_silently_float_is_told_even_though_the_numbers_pass() -> None:
     assert cause(REFERENCE, facts=facts) == "the file is silently float"
     assert cause(REFERENCE, facts={"op_dtypes": {"float32": 2, "int8": 60}}) == ""
     assert cause(REFERENCE, "fp32", facts) == ""
+    assert cause(REFERENCE, facts={"op_dtypes": {"float32": 6, "int8": 6}}) == "", "a shallow network's head is float"
+    assert cause(REFERENCE, facts={"op_dtypes": {"float32": 6}}) == "the file is silently float"
 
 
 def test_input_quantized_wrongly() -> None:
