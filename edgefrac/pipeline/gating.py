@@ -193,7 +193,7 @@ def _judge_one(
 def _facts(
     made: Made, placed: Mapping[str, Any], quantization: Quantization | None, float32_passed: bool | None
 ) -> FileFacts:
-    known = FileFacts(op_dtypes=_element_types(placed["types"]))
+    known = FileFacts(op_dtypes=element_types(placed["types"]))
     if pixels := made.target.input_quantization(made.path):
         known["input_scale"], known["input_zero_point"] = pixels
     if made.contract.precision == "int8":
@@ -206,7 +206,7 @@ def _facts(
     return known
 
 
-def _element_types(types: Mapping[str, int]) -> dict[str, int]:
+def element_types(types: Mapping[str, int]) -> dict[str, int]:
     """Counts of "CONV_2D:int8" and the like -> how many operators give each element type."""
     counted: Counter[str] = Counter()
     for name, count in types.items():

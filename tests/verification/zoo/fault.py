@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from edgefrac.contract import Contract, Precision
+from edgefrac.pipeline.gating import element_types
 from edgefrac.pipeline.inquiry import SHOTS, Inquiry
 from edgefrac.pipeline.outputs import judge_answers
 from edgefrac.runtimes.session import Prediction
 from edgefrac.targets.tflite_graph import finish
-from edgefrac.targets.tflite_placement import element_types, input_quantization
+from edgefrac.targets.tflite_placement import input_quantization, placement
 from edgefrac.verification.diagnosis import Diagnosis, FileFacts
 from edgefrac.verification.verdict import Limits, Verdict
 from tests.verification.zoo.films import Film
@@ -71,7 +72,8 @@ def judged(export: Export, planted: Planted) -> tuple[Verdict, Diagnosis | None]
     answers = answered([planted.predict(film) for film in export.films])
     verdict = judge_answers(reference, reference.answers[0], answers, planted.contract, Limits())
     scale, zero_point = input_quantization(planted.path)
-    facts = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=element_types(planted.path))
+    types = element_types(placement(planted.path)["types"])
+    facts = FileFacts(input_scale=scale, input_zero_point=zero_point, op_dtypes=types)
     found = _inquiry(export).diagnosis(
         reference.answers[0], answers, planted.contract, verdict, planted.path, {**facts, **planted.facts}
     )
