@@ -7,23 +7,33 @@ whoever has the checkpoint exports a well-quantized file with no data at hand.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from edgefrac.datasets.sample import Dataset, Sample
+from edgefrac.errors import ConversionError
 from edgefrac.evaluation import evaluate
 from edgefrac.imaging.preprocess import preprocess
+from edgefrac.models.channel_graph import trace
 from edgefrac.models.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
 from edgefrac.models.equalization import equalize
 from edgefrac.models.exportable import from_checkpoint
 from edgefrac.models.folding import fold, halve
+from edgefrac.models.layers import layers_of
 from edgefrac.models.network import FractureNet
 from edgefrac.pipeline.freezing import HeldOut, freeze
 from edgefrac.progress import Note, Track
+from edgefrac.quantization.calibration import carried_ranges
+from edgefrac.quantization.exact_plan import FACTOR_BITS
+from edgefrac.quantization.grids import make_plan
+from edgefrac.quantization.integers import IntegerConvolution, to_integers
+from edgefrac.quantization.ranges import Range
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets import tflite
 from edgefrac.targets.tflite_quantize import calibrate
@@ -76,22 +86,41 @@ def make_exportable(
         note(f"preparing for int8, with {len(chosen)} training radiographs to equalize by")
         _prepare_for_int8(network, trained, images, out.parent / "int8", resume=resume, progress=progress)
     halve(network)
-    states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     info = info.model_copy(
-        update={
-            "tasks": states,
-            "recipe": trained.recipe.model_dump(mode="json"),
-            "architecture": network.architecture,
-        }
+        update={"recipe": trained.recipe.model_dump(mode="json"), "architecture": network.architecture, "metrics": {}}
     )
     note(f"activation ranges from {len(chosen)} training radiographs")
     plan = calibrate(tflite.convert_float(from_checkpoint(network, info)), images, track)
+    try:
+        halve(put_on_exact_grid(network, plan.ranges))
+    except ConversionError as error:
+        note(f"weights stay as trained, there is no exact plan: {error.message}")
+    states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
+    shift = plan.evidence_shift
     info = info.model_copy(
-        update={"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source, "metrics": {}}
+        update={"tasks": states, "ranges": plan.ranges, "evidence_shift": shift, "ranges_source": source}
     )
     save_checkpoint(out, network, info, half=True)
     return network, info
+
+
+def put_on_exact_grid(network: FractureNet, ranges: Mapping[str, Range]) -> FractureNet:
+    """Round the weights, in place, to those that the exact plan of ``ranges`` makes of them.
+
+    The float32 network is then defined by them, so that int8 loses nothing by rounding weights; its plan is the same
+    again. Raises ConversionError where there is no such plan.
+    """
+    evidence = nn.Sequential(network.features, network.head.conv)
+    graph, traced = layers_of(evidence), trace(evidence)
+    assert traced is not None
+    plan = make_plan(graph, carried_ranges(graph, ranges), network.architecture, "")
+    none = np.zeros(len(graph.convolutions()[-1].weight), np.float32)
+    integers = [x for x in to_integers(graph, plan, none, none).layers if isinstance(x, IntegerConvolution)]
+    for unit, layer in zip(traced.units, integers, strict=True):
+        steps = layer.factor / 2.0**FACTOR_BITS * plan.grids[layer.name].step / plan.grids[layer.source].step
+        unit.convolution.weight.data = torch.from_numpy(layer.weight * steps[:, None, None, None]).float()
+    return network
 
 
 def _prepare_for_int8(

@@ -17,7 +17,6 @@ from edgefrac.quantization.rounding import LARGEST
 _PIXELS = Grid(exponent=-7, zero_point=0, step=1 / 128)  # (pixel - 128) / 128: no pixel is rounded
 _SMALLEST = 1e-6
 _FACTORS_TRIED = range(-3, 13)
-_CUT = LARGEST + 1.5  # steps: the largest weight may lose this much beyond its last code
 
 
 def make_plan(graph: LayerGraph, ranges: Mapping[str, Range], architecture: str, source: str) -> ExactPlan:
@@ -87,15 +86,13 @@ def _factors(layer: Convolution, before: float, after: float) -> NDArray[np.int6
     """
     kernels = layer.weight.reshape(len(layer.weight), -1).astype(np.float64) * (before / after * 2**FACTOR_BITS)
     grain = 2.0 ** np.ceil(np.log2(np.maximum(np.abs(layer.bias) / after / 2**8, 1)))
-    most = np.abs(kernels).max(axis=1)
-    fits = np.ceil(most / LARGEST / grain)
+    fits = np.ceil(np.abs(kernels).max(axis=1) / LARGEST / grain)
     best = np.maximum(fits, 1) * grain
     least = np.full(len(kernels), np.inf)
     for offset in _FACTORS_TRIED:
         factor = np.maximum(fits + offset, 1) * grain
         codes = np.clip(np.rint(kernels / factor[:, None]), -LARGEST, LARGEST)
         error = np.square(kernels - codes * factor[:, None]).sum(axis=1)
-        error[most > _CUT * factor] = np.inf
         best, least = np.where(error < least, factor, best), np.minimum(error, least)
     if best.max() >= 2**24:
         raise ConversionError(f"{layer.name}: a weight is so large that its factor is not exact in float32")
