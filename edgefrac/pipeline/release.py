@@ -91,10 +91,11 @@ def make_exportable(
     )
     note(f"activation ranges from {len(chosen)} training radiographs")
     plan = calibrate(tflite.convert_float(from_checkpoint(network, info)), images, track)
-    try:
-        halve(put_on_exact_grid(network, plan.ranges))
-    except ConversionError as error:
-        note(f"weights stay as trained, there is no exact plan: {error.message}")
+    if trained.recipe.int8.epochs:
+        try:
+            halve(put_on_exact_grid(network, plan.ranges))
+        except ConversionError as error:
+            note(f"weights stay on TFLite's own grid, there is no exact plan: {error.message}")
     states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
     shift = plan.evidence_shift

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgefrac.quantization.rounding import LARGEST
 from edgefrac.targets.layers import Layer
 from edgefrac.verification.look import Diagnosis, FileFacts, Look
 from edgefrac.verification.metrics import Bools
@@ -133,9 +134,12 @@ def _source(facts: FileFacts) -> str:
 
 
 def _changed(file: Layer, network: Layer) -> Bools:
-    """Which channels, bool [O], have weights that rounding does not explain."""
+    """Which channels, bool [O], have weights that rounding does not explain, nor the end of the grid."""
     allowed = _GRID * file.step + _FLOAT * np.abs(network.weight).max()
-    changed: Bools = np.abs(file.weight - network.weight).max(axis=1) > allowed
+    distance = np.abs(file.weight - network.weight)
+    cut = np.abs(file.weight) > (LARGEST - 0.5) * file.step[:, None]  # a plan may cut a channel's largest weights off
+    cut &= (file.step[:, None] > 0) & (np.abs(network.weight) > np.abs(file.weight)) & (distance < np.abs(file.weight))
+    changed: Bools = np.where(cut, 0, distance).max(axis=1) > allowed
     return changed
 
 

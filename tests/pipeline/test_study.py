@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from edgefrac.errors import DatasetError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint, read_info
 from edgefrac.pipeline.export import ExportRequest, export_bundle
 from edgefrac.pipeline.material import StudyRequest
+from edgefrac.pipeline.release import put_on_exact_grid
 from edgefrac.pipeline.study import run_study
 from edgefrac.progress import silent
 from edgefrac.runtimes.session import open_session
@@ -71,11 +73,12 @@ def test_a_release_prepared_for_int8_is_defined_by_int8_weights(stored: Path, tm
     before, frozen = load_checkpoint(Path(result["checkpoints"][0]))
     network, info = load_checkpoint(Path(result["release"]))
     assert info.recipe["int8"]["epochs"] == 1 and info.ranges
-    for module, trained in zip(network.modules(), before.modules(), strict=True):
+    again = put_on_exact_grid(copy.deepcopy(network), info.ranges)
+    for module, trained, rounded in zip(network.modules(), before.modules(), again.modules(), strict=True):
         if isinstance(module, torch.nn.Conv2d):
             flat = module.weight.flatten(1)
-            steps = flat / flat.abs().amax(1, keepdim=True) * 127
-            assert (steps - steps.round()).abs().max() < 0.125
+            moved = (rounded.weight.flatten(1) - flat).abs() / flat.abs().amax(1, keepdim=True) * 127
+            assert moved.max() < 0.125, "on the plan's grid already, but for float16"
             assert not torch.equal(module.weight, trained.weight)
     # the operating point belongs to the weights that are shipped
     assert info.tasks[0].temperature != frozen.tasks[0].temperature
