@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
+
+_WIDEST = 1000.0
+_SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Calibration:
 def calibrate(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
     """Platt scaling (Platt 1999) by maximum likelihood on validation, his smoothed targets against overfitting.
 
-    The bias also undoes the class balance that sampling gave the training set.
+    The bias also undoes the class balance that sampling gave the training set. Logits that say nothing of the labels
+    would be divided by infinity; a thousand times their spread is enough, and float32 still tells them apart.
     """
     positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
     targets = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -35,7 +39,10 @@ def calibrate(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Cali
         scores = values * np.exp(parameters[0]) + parameters[1]
         return float(np.mean(np.logaddexp(0.0, scores) - targets * scores))
 
-    slope, offset = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10}).x
+    least = -math.log(_WIDEST * max(float(values.std()), _SMALLEST))
+    bounds = Bounds([least, -math.inf], [math.inf, math.inf])
+    start, options = np.array([max(0.0, least), 0.0]), {"xatol": 1e-6, "fatol": 1e-10}
+    slope, offset = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options).x
     return Calibration(temperature=float(np.exp(-slope)), bias=float(offset * np.exp(-slope)))
 
 

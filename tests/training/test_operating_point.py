@@ -39,6 +39,17 @@ def test_calibration_finds_what_was_done_to_the_logits(temperature: float, bias:
     assert found.bias == pytest.approx(bias, abs=0.08)
 
 
+def test_logits_that_say_nothing_keep_their_order_in_float32() -> None:
+    """Fitted without a bound, the temperature was 1e12, and a bias as large wiped the logits out."""
+    logits = np.tile(np.array([-0.01, 0.01], np.float32), 40)
+    labels = np.repeat([0, 0, 0, 1], 20)
+    found = calibrate(logits, labels)
+    assert found.temperature <= 10.1
+    shifted = logits + np.float32(found.bias)
+    assert shifted.dtype == np.float32 and shifted[0] < shifted[1]
+    assert found.probability(logits).mean() == pytest.approx(0.25, abs=0.03)
+
+
 def test_separated_classes_do_not_run_off_to_infinity() -> None:
     logits, labels = np.array([-5.0, -4.0, 4.0, 5.0]), np.array([0, 0, 1, 1])
     found = calibrate(logits, labels)
