@@ -41,8 +41,9 @@ def calibrate(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Cali
 
     least = -math.log(_WIDEST * max(float(values.std()), _SMALLEST))
     bounds = Bounds([least, -math.inf], [math.inf, math.inf])
-    start, options = np.array([max(0.0, least), 0.0]), {"xatol": 1e-6, "fatol": 1e-10}
-    slope, offset = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options).x
+    start = np.array([max(0.0, least), 0.0])
+    fitted = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-6, "fatol": 1e-10})
+    slope, offset = fitted.x
     return Calibration(temperature=float(np.exp(-slope)), bias=float(offset * np.exp(-slope)))
 
 
