@@ -183,3 +183,25 @@ print(refused)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout
     assert int(done.stdout) > 150
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "exact"),
+    [
+        ("x86_64", "avx2 avx512_vnni", True),
+        ("AMD64", "avx2 avx_vnni", True),
+        ("x86_64", "avx2", False),
+        ("aarch64", "", True),
+    ],
+)
+def test_exact_kernels_are_asked_of_onnx_runtime_where_its_fast_ones_are_not(
+    machine: str, flags: str, exact: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgefrac.runtimes import ort
+
+    ort._adds_bytes_exactly.cache_clear()
+    monkeypatch.setattr(ort.platform, "machine", lambda: machine)
+    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+    assert ort._adds_bytes_exactly(tmp_path / "cpuinfo") is exact
+    assert ort._adds_bytes_exactly(tmp_path / "none") is (machine == "aarch64")
+    ort._adds_bytes_exactly.cache_clear()
