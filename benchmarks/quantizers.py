@@ -27,13 +27,9 @@ from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.errors import ImageError
 from edgefrac.imaging.preprocess import preprocess
-from edgefrac.models.exportable import ExportNet
-from edgefrac.models.layers import layers_of
+from edgefrac.pipeline.quantizing import carried_exact
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Subject, load_subject
-from edgefrac.quantization.calibration import carried_ranges
-from edgefrac.quantization.grids import make_plan
-from edgefrac.quantization.integers import IntegerNetwork, to_integers
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.runtimes.torch import ExportableSession
 from edgefrac.targets import onnx_graph, openvino_graph
@@ -41,15 +37,6 @@ from edgefrac.targets.registry import find
 
 Images = NDArray[np.uint8]
 CALIBRATION = 128
-
-
-def integers(subject: Subject) -> IntegerNetwork:
-    """The checkpoint's exact plan, from the ranges that it carries."""
-    module, carried = subject.exportable.module, subject.plan
-    assert isinstance(module, ExportNet) and carried is not None
-    graph = layers_of(module.evidence)
-    plan = make_plan(graph, carried_ranges(graph, carried.ranges), subject.identity.architecture, subject.plan_source)
-    return to_integers(graph, plan, module.inverse_temperature.numpy(), module.offset.numpy())
 
 
 def native_onnx(model: Any, images: Images, folder: Path) -> Any:
@@ -91,7 +78,7 @@ def native_openvino(model: Any, images: Images) -> Any:
 
 def files(subject: Subject, calibration: Images, folder: Path) -> dict[str, Path]:
     """All files by what they are: "LiteRT float32" and the like."""
-    network, made = integers(subject), {}
+    network, made = carried_exact(subject).network, {}
     for name in ("tflite", "onnx", "openvino"):
         target = find(name)
         graph = target.convert(subject.exportable)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx, nn
 
-_ADDITIONS = (operator.add, operator.iadd, torch.add)
+ADDITIONS = (operator.add, operator.iadd, torch.add)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _connected(start: fx.Node) -> set[fx.Node]:
 
 
 def _adds(node: fx.Node) -> bool:
-    return node.op == "call_function" and node.target in _ADDITIONS
+    return node.op == "call_function" and node.target in ADDITIONS
 
 
 def _chain(members: set[fx.Node], linear: dict[fx.Node, Unit], units: tuple[Unit, ...]) -> Chain | None:

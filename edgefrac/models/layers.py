@@ -6,7 +6,6 @@ pooling. Batch normalisation is folded in float64.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -18,11 +17,10 @@ from torch import fx, nn
 from torch.nn import functional
 
 from edgefrac.errors import ConversionError
-from edgefrac.models.channel_graph import trace
+from edgefrac.models.channel_graph import ADDITIONS, trace
 
 Activation = Literal["none", "relu", "relu6"]
 _ACTIVATIONS: dict[type[nn.Module], Activation] = {nn.ReLU: "relu", nn.ReLU6: "relu6"}
-_ADDITIONS = (operator.add, operator.iadd, torch.add)
 IMAGE = "image"
 
 
@@ -137,7 +135,7 @@ class _Reader:
     def read(self, node: fx.Node) -> None:
         if node.op == "placeholder":
             self.value[node] = IMAGE
-        elif node.op == "call_function" and node.target in _ADDITIONS and len(node.all_input_nodes) == 2:
+        elif node.op == "call_function" and node.target in ADDITIONS and len(node.all_input_nodes) == 2:
             left, right = (self._source(source) for source in node.all_input_nodes)
             self._append(node, Addition(self._name("add"), (left, right)))
         elif node.op == "call_method" and node.target == "expand" and self.value[node.all_input_nodes[0]] == IMAGE:

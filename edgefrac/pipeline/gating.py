@@ -184,8 +184,8 @@ def _judge_one(
     verdict = judge_answers(gate.reference, before, answers, made.contract, gate.recipe.limits)
     diagnosis = gate.inquiry.diagnosis(before, answers, made.contract, verdict, made.path, facts)
     measured = figures_of(collection, answers, made.contract)
-    certificate = _certify(made, placed, gate.quantization, measured, verdict, diagnosis)
-    certificate = certificate.model_copy(update={"agreement": agreed.get(made.path.name, ())})
+    agreement = agreed.get(made.path.name, ())
+    certificate = _certify(made, placed, gate.quantization, agreement, measured, verdict, diagnosis)
     _say(gate.note, made.path, verdict, diagnosis)
     return Judged(made.target, made.path, made.contract, certificate)
 
@@ -218,6 +218,7 @@ def _certify(
     made: Made,
     placed: dict[str, Any],
     quantization: Quantization | None,
+    agreement: tuple[Agreement, ...],
     measured: Figures,
     verdict: Verdict,
     diagnosis: Diagnosis | None,
@@ -232,6 +233,7 @@ def _certify(
         placement=made.target.summary(placed),
         calibration=quantized.certificate if quantized else None,
         plan_sha256=quantized.exact.plan.sha256 if quantized and quantized.exact else None,
+        agreement=agreement,
         figures=measured,
         verdict=verdict,
         diagnosis=diagnosis,

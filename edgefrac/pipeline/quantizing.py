@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,12 +93,35 @@ def quantization_of(
             )
         note("int8 is left out: it needs radiographs of the training split (--calibration DIR)")
         return None
-    images, calibration, facts = _calibration(source, recipe, subject, gate, note)
+    if source.plan is not None and source.folder is not None:
+        raise UsageError("give either --plan or --calibration: a plan has its ranges")
+    if source.plan is not None and graph is not None:
+        plan = _read_plan(source.plan)
+        return Quantization(Calibration(source=plan.source), {}, exact=_carried_out(plan, graph, subject))
+    images, calibration, facts = _calibration(source.folder, recipe, subject, gate, note)
     if graph is None:
         assert float_tflite is not None
         native = calibrate(float_tflite(), images, track) if images is not None else subject.plan
         return Quantization(calibration, facts, native=native)
-    return Quantization(calibration, facts, exact=_exact(graph, source, subject, calibration, images, track))
+    if images is None:
+        return Quantization(calibration, facts, exact=carried_exact(subject))
+    plan = make_plan(graph, observed_ranges(graph, images, track), subject.identity.architecture, calibration.source)
+    return Quantization(calibration, facts, exact=_carried_out(plan, graph, subject))
+
+
+def carried_exact(subject: Subject) -> Exact:
+    """The exact plan of the ranges that a checkpoint carries; raises ConversionError where there is none."""
+    assert subject.plan is not None
+    graph = _layers(subject)
+    ranges = carried_ranges(graph, subject.plan.ranges)
+    plan = make_plan(graph, ranges, subject.identity.architecture, subject.plan_source)
+    return _carried_out(plan, graph, subject)
+
+
+def _carried_out(plan: ExactPlan, graph: LayerGraph, subject: Subject) -> Exact:
+    module = subject.exportable.module
+    assert isinstance(module, ExportNet)
+    return Exact(plan, to_integers(graph, plan, module.inverse_temperature.numpy(), module.offset.numpy()))
 
 
 def _layers(subject: Subject) -> LayerGraph:
@@ -111,29 +133,6 @@ def _layers(subject: Subject) -> LayerGraph:
     return layers_of(module.evidence)
 
 
-def _exact(
-    graph: LayerGraph,
-    source: Source,
-    subject: Subject,
-    calibration: Calibration,
-    images: NDArray[np.uint8] | None,
-    track: Track,
-) -> Exact:
-    module = subject.exportable.module
-    assert isinstance(module, ExportNet)
-    carried_out = partial(to_integers, graph, gain=module.inverse_temperature.numpy(), offset=module.offset.numpy())
-    if source.plan is not None:
-        plan = _read_plan(source.plan)
-        return Exact(plan, carried_out(plan))
-    if images is not None:
-        ranges = observed_ranges(graph, images, track)
-    else:
-        assert subject.plan is not None
-        ranges = carried_ranges(graph, subject.plan.ranges)
-    plan = make_plan(graph, ranges, subject.identity.architecture, calibration.source)
-    return Exact(plan, carried_out(plan))
-
-
 def _read_plan(path: Path) -> ExactPlan:
     try:
         text = path.read_bytes()
@@ -143,25 +142,21 @@ def _read_plan(path: Path) -> ExactPlan:
 
 
 def _calibration(
-    source: Source, recipe: ExportRecipe, subject: Subject, gate: Collection, note: Note
+    folder: Path | None, recipe: ExportRecipe, subject: Subject, gate: Collection, note: Note
 ) -> tuple[NDArray[np.uint8] | None, Calibration, FileFacts]:
     """Calibration images uint8 [N, S, S] where a folder is given, what the certificate says, and the facts."""
-    if source.plan is not None:
-        if source.folder is not None:
-            raise UsageError("give either --plan or --calibration: a plan has its ranges")
-        return None, Calibration(source=_read_plan(source.plan).source), {}
-    if source.folder is None:
+    if folder is None:
         return None, Calibration(source=subject.plan_source), {}
-    images, hashes = _calibration_images(source.folder, recipe, subject.exportable.size)
+    images, hashes = _calibration_images(folder, recipe, subject.exportable.size)
     shared = set(hashes) & {case.raster_sha256 for case in gate.cases}
     if shared:
         raise UsageError(
-            f"{source.folder}: {len(shared)} calibration images are among those that the gate will use",
+            f"{folder}: {len(shared)} calibration images are among those that the gate will use",
             hint="calibrate on radiographs of the training split only",
         )
-    note(f"calibrating on {len(images)} images of {source.folder.name}")
-    facts = FileFacts(calibration_source=source.folder.name, calibration_smoothness=smoothness(images))
-    return images, Calibration(source=source.folder.name, sha256=tuple(sorted(hashes))), facts
+    note(f"calibrating on {len(images)} images of {folder.name}")
+    facts = FileFacts(calibration_source=folder.name, calibration_smoothness=smoothness(images))
+    return images, Calibration(source=folder.name, sha256=tuple(sorted(hashes))), facts
 
 
 def _calibration_images(folder: Path, recipe: ExportRecipe, size: int) -> tuple[NDArray[np.uint8], list[str]]:

@@ -30,7 +30,6 @@ from edgefrac.models.network import FractureNet
 from edgefrac.pipeline.freezing import HeldOut, freeze
 from edgefrac.progress import Note, Track
 from edgefrac.quantization.calibration import carried_ranges
-from edgefrac.quantization.exact_plan import FACTOR_BITS
 from edgefrac.quantization.grids import make_plan
 from edgefrac.quantization.integers import IntegerConvolution, to_integers
 from edgefrac.quantization.ranges import Range
@@ -98,10 +97,8 @@ def make_exportable(
             note(f"weights stay on TFLite's own grid, there is no exact plan: {error.message}")
     states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
-    shift = plan.evidence_shift
-    info = info.model_copy(
-        update={"tasks": states, "ranges": plan.ranges, "evidence_shift": shift, "ranges_source": source}
-    )
+    carried = {"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source}
+    info = info.model_copy(update={"tasks": states, **carried})
     save_checkpoint(out, network, info, half=True)
     return network, info
 
@@ -119,8 +116,8 @@ def put_on_exact_grid(network: FractureNet, ranges: Mapping[str, Range]) -> Frac
     none = np.zeros(len(graph.convolutions()[-1].weight), np.float32)
     integers = [x for x in to_integers(graph, plan, none, none).layers if isinstance(x, IntegerConvolution)]
     for unit, layer in zip(traced.units, integers, strict=True):
-        steps = layer.factor / 2.0**FACTOR_BITS * plan.grids[layer.name].step / plan.grids[layer.source].step
-        unit.convolution.weight.data = torch.from_numpy(layer.weight * steps[:, None, None, None]).float()
+        steps = plan.weight_steps(layer.name)[:, None, None, None]
+        unit.convolution.weight.data = torch.from_numpy(layer.weight * steps).float()
     return network
 
 

@@ -15,6 +15,8 @@ import hashlib
 import json
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefrac.errors import ConversionError
@@ -59,6 +61,11 @@ class ExactPlan(_Strict):
         """A code's worth in the network over that in files, of what each convolution, in order, reads and gives."""
         names = ((self.grids[source], self.grids[name]) for name, source in self.sources.items())
         return [(before.step / before.scale, after.step / after.scale) for before, after in names]
+
+    def weight_steps(self, convolution: str) -> NDArray[np.float64]:
+        """What one code of each kernel's weights is worth in the float32 network, [O]."""
+        before, after = self.grids[self.sources[convolution]], self.grids[convolution]
+        return np.array(self.factors[convolution], np.int64) / 2.0**FACTOR_BITS * after.step / before.step
 
     def to_json(self) -> str:
         """Readable JSON: one line a tensor; equal plans are equal bytes."""

@@ -136,12 +136,11 @@ def to_integers(
 
 
 def _integer_convolution(layer: Convolution, plan: ExactPlan) -> IntegerConvolution:
-    before, after = plan.grids[layer.source], plan.grids[layer.name]
     factor = np.array(plan.factors[layer.name], np.int64)
-    step = factor / 2.0**FACTOR_BITS * after.step / before.step
+    step = plan.weight_steps(layer.name)
     kernels = layer.weight.reshape(len(factor), -1)
     codes = np.rint(round_kernels(kernels, step.astype(np.float32)) / step[:, None])
-    bias = np.rint(layer.bias / (step * before.step))
+    bias = np.rint(layer.bias / (step * plan.grids[layer.source].step))
     _require_exact(layer.name, codes, bias, factor)
     return IntegerConvolution(
         layer.name,

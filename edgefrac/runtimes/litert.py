@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
-from edgefrac.runtimes.session import Prediction
+from edgefrac.runtimes.session import FileSession, Prediction, errors_name_the_file
 from edgefrac.targets.tflite_metadata import read_contract
 
 
-class LiteRTSession:
+class LiteRTSession(FileSession):
     """A TFLite file in LiteRT's interpreter.
 
     The file is verified twice before any of its operators runs: our own bounds-checked parse finds the contract, and
@@ -27,22 +26,11 @@ class LiteRTSession:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
-        self._path = path
-        self._contract = read_contract(path)
+        super().__init__(path, read_contract(path))
         with self._errors_name_the_file("load"):
             self._interpreter = make_interpreter(path.read_bytes(), threads)
             self._input = self._promised_input()
             self._outputs = self._promised_outputs()
-
-    @property
-    def path(self) -> Path:
-        """The .tflite file."""
-        return self._path
-
-    @property
-    def contract(self) -> Contract:
-        """What the file promises."""
-        return self._contract
 
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
@@ -50,9 +38,7 @@ class LiteRTSession:
             self._interpreter.set_tensor(self._input, network_input[None, :, :, None])
             self._interpreter.invoke()
             found = {name: self._interpreter.get_tensor(index)[0] for name, index in self._outputs.items()}
-        if not np.isfinite(found["probability"]).all():
-            raise ModelFileError(f"{self._path}: the model's probability is not a finite number")
-        return Prediction(found["probability"], found.get("evidence"))
+        return self._prediction(found)
 
     def _promised_input(self) -> int:
         details = self._interpreter.get_input_details()
@@ -74,13 +60,8 @@ class LiteRTSession:
             raise ModelFileError(f"{self._path}: its contract names no output 'probability'")
         return found
 
-    @contextmanager
-    def _errors_name_the_file(self, action: str) -> Iterator[None]:
-        try:
-            yield
-        except (RuntimeError, ValueError) as error:
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelFileError(f"{self._path}: LiteRT cannot {action} it ({cause})") from error
+    def _errors_name_the_file(self, action: str) -> AbstractContextManager[None]:
+        return errors_name_the_file(self._path, "LiteRT", action, (RuntimeError, ValueError))
 
 
 def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
-from edgefrac.errors import MissingExtraError, ModelFileError
-from edgefrac.runtimes.session import Prediction, as_promised
+from edgefrac.errors import MissingExtraError
+from edgefrac.runtimes.session import FileSession, Prediction, as_promised, errors_name_the_file
 from edgefrac.targets.openvino_metadata import sealed_model
 
 _ELEMENTS = {"u8": "uint8", "i8": "int8", "i32": "int32", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
-class OpenVinoSession:
+class OpenVinoSession(FileSession):
     """An OpenVINO file and its weights; their seal is checked before OpenVINO sees their bytes."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
-        self._path = path
-        compiled, self._contract = _compile(path, threads)
+        compiled, contract = _compile(path, threads)
+        super().__init__(path, contract)
         with _errors_name_the_file(path, "load"):
             inputs, outputs = ([_described(v) for v in vs] for vs in (compiled.inputs, compiled.outputs))
             self._request = compiled.create_infer_request()
         as_promised(path, self._contract, inputs, outputs)
         self._indices = {output.name: output.index for output in self._contract.outputs}
 
-    @property
-    def path(self) -> Path:
-        """The .xml file."""
-        return self._path
-
-    @property
-    def contract(self) -> Contract:
-        """What the file promises."""
-        return self._contract
-
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
         with _errors_name_the_file(self._path, "run"):
             self._request.infer({self._contract.input.name: network_input[None, :, :, None]})
-            found = {n: self._request.get_output_tensor(i).data[0].copy() for n, i in self._indices.items()}
-        if not np.isfinite(found["probability"]).all():
-            raise ModelFileError(f"{self._path}: the model's probability is not a finite number")
-        return Prediction(found["probability"], found.get("evidence"))
+            found: dict[str, NDArray[np.float32]] = {
+                n: self._request.get_output_tensor(i).data[0].copy() for n, i in self._indices.items()
+            }
+        return self._prediction(found)
 
 
 def placement(path: Path) -> dict[str, Any]:
@@ -91,10 +80,5 @@ def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:
     return value.get_any_name(), _ELEMENTS.get(element, element), tuple(value.get_partial_shape().to_shape())
 
 
-@contextmanager
-def _errors_name_the_file(path: Path, action: str) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, ValueError, TypeError) as error:
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelFileError(f"{path}: OpenVINO cannot {action} it ({cause})") from error
+def _errors_name_the_file(path: Path, action: str) -> AbstractContextManager[None]:
+    return errors_name_the_file(path, "OpenVINO", action, (RuntimeError, ValueError, TypeError))

@@ -6,8 +6,7 @@ import json
 import platform
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.contract import Contract
-from edgefrac.errors import MissingExtraError, ModelFileError
-from edgefrac.runtimes.session import Prediction, as_promised
+from edgefrac.errors import MissingExtraError
+from edgefrac.runtimes.session import FileSession, Prediction, as_promised, errors_name_the_file
 from edgefrac.targets.onnx_metadata import sealed_model
 
 _FATAL = 4
@@ -25,13 +23,13 @@ _ELEMENTS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _PROVIDERS = ["CPUExecutionProvider"]
 
 
-class OnnxSession:
+class OnnxSession(FileSession):
     """An ONNX file in ONNX Runtime; its seal is checked before the runtime sees its bytes."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
-        self._path = path
-        data, self._contract = sealed_model(path)
+        data, contract = sealed_model(path)
+        super().__init__(path, contract)
         ort = _runtime(path)
         with _errors_name_the_file(path, "load"):
             self._session = ort.InferenceSession(data, _options(ort, threads), providers=_PROVIDERS)
@@ -40,24 +38,14 @@ class OnnxSession:
         as_promised(path, self._contract, inputs, outputs)
         self._names = [output.name for output in self._contract.outputs]
 
-    @property
-    def path(self) -> Path:
-        """The .onnx file."""
-        return self._path
-
-    @property
-    def contract(self) -> Contract:
-        """What the file promises."""
-        return self._contract
-
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
         with _errors_name_the_file(self._path, "run"):
             values = self._session.run(self._names, {self._contract.input.name: network_input[None, :, :, None]})
-        found = {name: value[0] for name, value in zip(self._names, values, strict=True)}
-        if not np.isfinite(found["probability"]).all():
-            raise ModelFileError(f"{self._path}: the model's probability is not a finite number")
-        return Prediction(found["probability"], found.get("evidence"))
+        found: dict[str, NDArray[np.float32]] = {
+            name: value[0] for name, value in zip(self._names, values, strict=True)
+        }
+        return self._prediction(found)
 
 
 def placement(path: Path) -> dict[str, Any]:
@@ -127,10 +115,6 @@ def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:
     return value.name, _ELEMENTS.get(value.type, value.type), tuple(value.shape)
 
 
-@contextmanager
-def _errors_name_the_file(path: Path, action: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # ONNX Runtime's own classes have no base but Exception
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelFileError(f"{path}: ONNX Runtime cannot {action} it ({cause})") from error
+def _errors_name_the_file(path: Path, action: str) -> AbstractContextManager[None]:
+    """ONNX Runtime's own classes have no base but Exception."""
+    return errors_name_the_file(path, "ONNX Runtime", action, Exception)

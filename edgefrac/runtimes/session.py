@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -45,6 +46,42 @@ class Session(Protocol):
 
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run the model on one network input, uint8 [S, S] as ``imaging.preprocess.preprocess`` makes it."""
+
+
+class FileSession:
+    """What the sessions of all runtimes share: the file, its contract, and that no probability is NaN or infinite."""
+
+    def __init__(self, path: Path, contract: Contract) -> None:
+        self._path = path
+        self._contract = contract
+
+    @property
+    def path(self) -> Path:
+        """The file that was loaded."""
+        return self._path
+
+    @property
+    def contract(self) -> Contract:
+        """What the file promises."""
+        return self._contract
+
+    def _prediction(self, found: Mapping[str, NDArray[np.float32]]) -> Prediction:
+        """The file's outputs by name; raises ``ModelFileError`` if the probability is not finite."""
+        if not np.isfinite(found["probability"]).all():
+            raise ModelFileError(f"{self._path}: the model's probability is not a finite number")
+        return Prediction(found["probability"], found.get("evidence"))
+
+
+@contextmanager
+def errors_name_the_file(
+    path: Path, runtime: str, action: str, kinds: type[Exception] | tuple[type[Exception], ...]
+) -> Iterator[None]:
+    """Turn what ``runtime`` raises, of these ``kinds``, into a ``ModelFileError`` in one line."""
+    try:
+        yield
+    except kinds as error:
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(f"{path}: {runtime} cannot {action} it ({cause})") from error
 
 
 class ModelKind(Enum):

@@ -62,7 +62,7 @@ def _branches(network: IntegerNetwork) -> set[str]:
 def _convolution(network: IntegerNetwork, layer: IntegerConvolution, source: Any) -> Any:
     scale = network.weight_scale(layer)
     depthwise = layer.groups > 1
-    codes = layer.weight[:, :, None].swapaxes(1, 2) if depthwise else layer.weight  # [groups, 1, 1, kh, kw]
+    codes = layer.weight[:, :, None] if depthwise else layer.weight  # [groups, 1, 1, kh, kw]
     per_kernel = (-1,) + (1,) * (codes.ndim - 1)
     weight = ops.multiply(ops.convert(ops.constant(codes), "f32"), scale.reshape(per_kernel))
     make = ops.group_convolution if depthwise else ops.convolution

@@ -52,7 +52,7 @@ class _Graph:
         padding, kernel = layer.padding, layer.weight.shape[-1]
         same = layer.stride == 1 and 2 * padding == kernel - 1
         if padding and not same:
-            source, padding = self._padded(layer.source, source, padding), 0
+            source = self._padded(layer.source, source, padding)
         scale = self.network.weight_scale(layer)
         depthwise = layer.weight.shape[1] == 1 and layer.groups == len(layer.weight) > 1
         axis = 3 if depthwise else 0
@@ -108,11 +108,11 @@ class _Graph:
         signature.outputs = []
         model = schema.ModelT()
         model.version, model.subgraphs, model.buffers = 3, [graph], self.buffers
-        model.operatorCodes, model.signatureDefs, model.metadata = self._codes, [signature], []
+        model.operatorCodes, model.signatureDefs, model.metadata = self._numbered_codes(), [signature], []
         return pack_graph(model)
 
-    @property
-    def _codes(self) -> list[Any]:
+    def _numbered_codes(self) -> list[Any]:
+        """The kinds of operators in order, and each operator given the number of its kind."""
         names = sorted({operator.opcodeIndex for operator in self.operators}, key=str)
         for operator in self.operators:
             operator.opcodeIndex = names.index(operator.opcodeIndex)
