@@ -76,10 +76,11 @@ def _in_plain_words(error: Exception, arguments: list[str]) -> EdgeFracError:
 
         module = (error.name or "").split(".")[0]
         if extras := extras_with(module):
-            # several parts bring torch; the one named like the command is the one that it needs
+            # several parts bring torch: wanted is the one named like the command or its target, TFLite's where none is
+            wanted = [*(name for argument in arguments for name in argument.split(",")), "tflite"]
             return MissingExtraError(
                 f"this command (for its module {module})",
-                next((extra for extra in extras if extra in arguments), extras[0]),
+                next((name for name in wanted if name in extras), extras[0]),
             )
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
     return EdgeFracError(f"internal error: {cause}", hint="run it again with --debug for the traceback, and report it")

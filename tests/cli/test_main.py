@@ -72,16 +72,24 @@ def test_an_unexpected_error_points_to_debug_and_debug_shows_it(
         main.main(["doctor", "--debug"])
 
 
-@pytest.mark.parametrize(("command", "extra"), [("doctor", "tflite"), ("train", "train")])
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        (["doctor"], "tflite"),
+        (["train", "reference"], "train"),
+        (["export", "reference", "--target", "onnx,tflite"], "onnx"),
+    ],
+)
 def test_a_missing_module_names_the_extra_that_brings_it(
-    command: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str], extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
         raise ModuleNotFoundError(name="torch")
 
     monkeypatch.setattr("edgefrac.recipes.find_recipe", fail)
     monkeypatch.setattr("edgefrac.runtimes.devices.targets", fail)
-    assert main.main([command, "reference"] if command == "train" else [command]) == 3
+    monkeypatch.setattr("edgefrac.pipeline.export.export_bundle", fail)
+    assert main.main(command) == 3
     assert f"pip install 'edgefrac[{extra}]'" in capsys.readouterr().err
 
 
