@@ -83,7 +83,7 @@ def test_an_unexpected_error_points_to_debug_and_debug_shows_it(
 def test_a_missing_module_names_the_extra_that_brings_it(
     command: list[str], extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ModuleNotFoundError(name="torch")
 
     monkeypatch.setattr("edgefrac.recipes.find_recipe", fail)
