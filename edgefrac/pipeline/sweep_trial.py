@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.splits import Folds
-from edgefrac.errors import OutputError, UsageError
+from edgefrac.errors import ConversionError, OutputError, UsageError
 from edgefrac.pipeline.freezing import HeldOut
 from edgefrac.pipeline.material import Material, StudyRequest, held_out_of, prepare, split_of
+from edgefrac.pipeline.quantizing import carried_exact
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.release import make_exportable
 from edgefrac.pipeline.study import train_fold, trained_fold
@@ -29,6 +30,7 @@ from edgefrac.pipeline.sweep_recipe import Sweep
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.targets import tflite
+from edgefrac.targets.registry import find
 from edgefrac.training.recipe import Recipe
 from edgefrac.verification.figures import figures
 
@@ -106,7 +108,7 @@ def run_trial(
     finally:
         for state in folder.rglob("state.safetensors"):  # the largest of its files, and nothing goes on from it
             state.unlink()
-    session = open_session(_write_int8(release, folder / INT8))
+    session = open_session(_write_int8(release, folder / INT8, note))
     samples, held_out = held_out_of(material, fold)
     found = figures(
         held_out.labels,
@@ -128,12 +130,17 @@ def run_trial(
     }
 
 
-def _write_int8(checkpoint: Path, path: Path) -> Path:
+def _write_int8(checkpoint: Path, path: Path, note: Note) -> Path:
+    """The int8 file that an export would write: of the exact plan, or TFLite's own where a network has none."""
     subject = load_subject(checkpoint, None, ExportRecipe())
-    float_model = tflite.convert_float(subject.exportable)
     contract = subject.exportable.contract("int8", subject.identity, subject.plan_source)
+    target = find("tflite")
     try:
-        path.write_bytes(tflite.write(float_model, contract, subject.plan))
+        try:
+            target.write_integers(carried_exact(subject).network, contract, path)
+        except ConversionError as error:
+            note(f"no exact plan: {error.message}")
+            target.write(target.convert(subject.exportable), contract, subject.plan, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     return path
