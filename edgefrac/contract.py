@@ -15,7 +15,7 @@ PREPROCESS = "edgefrac.preprocess/1"
 NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnosis or treatment decisions."
 _HASH_BYTES = 6
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "mixed"]
 
 
 class _Strict(BaseModel):

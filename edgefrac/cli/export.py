@@ -19,7 +19,7 @@ def export(
         str, typer.Option(metavar="NAMES", help="Targets, separated by commas: tflite, onnx, openvino.")
     ] = "tflite",
     precision: Annotated[
-        str | None, typer.Option(metavar="all|auto|fp32|fp16|int8", help="Which files [default: the recipe's].")
+        str | None, typer.Option(metavar="all|auto|fp32|fp16|int8|mixed", help="Which files [default: the recipe's].")
     ] = None,
     data: Data = None,
     calibration: Annotated[

@@ -6,7 +6,7 @@ pooling. Batch normalisation is folded in float64.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -69,6 +69,7 @@ class MaxPooling:
 
 
 Layer = Convolution | Addition | MaxPooling
+Alter = Callable[[str, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,12 @@ class LayerGraph:
         """All convolutions, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Convolution))
 
-    def run(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """All values of float32 (B, 1, S, S), by name."""
+    def run(self, image: torch.Tensor, alter: Alter | None = None) -> dict[str, torch.Tensor]:
+        """All values of float32 (B, 1, S, S), by name; each as ``alter`` leaves it, given its name, if it is given."""
         values = {IMAGE: image}
         for layer in self.layers:
-            values[layer.name] = _computed(layer, values)
+            result = _computed(layer, values)
+            values[layer.name] = alter(layer.name, result) if alter else result
         return values
 
 

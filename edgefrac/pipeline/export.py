@@ -34,7 +34,12 @@ from edgefrac.verification.certificate import Certificate, Data, created, enviro
 
 PACKAGES = ("edgefrac", "torch", "timm", "numpy")  # and those of the targets
 _GOLDEN_SEED = 2026
-_TOLERANCES: dict[Precision, tuple[float, float]] = {"fp32": (1e-4, 1e-3), "fp16": (5e-3, 5e-2), "int8": (0.02, 1.0)}
+_TOLERANCES: dict[Precision, tuple[float, float]] = {
+    "fp32": (1e-4, 1e-3),
+    "fp16": (5e-3, 5e-2),
+    "int8": (0.02, 1.0),
+    "mixed": (0.02, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
         rows = [_row(j, bundle) for j in judged]
         if request.keep_rejected:
             _keep_rejected(judged, request.out)
-    if recipe.precision == "auto":
+    if recipe.stops_early:
         ok = {j.target for j in judged if j.passed} == set(targets)
     else:
         ok = all(j.passed for j in judged) and bool(judged)
@@ -156,11 +161,19 @@ def _bundle(
         texts={
             MODEL_CARD: model_card(contract, subject.metrics, certificate),
             CERTIFICATE_PAGE: certificate_page(certificate),
-            **({PLAN: quantization.exact.plan.to_json()} if quantization and quantization.exact else {}),
+            **_plan(passed, quantization),
         },
         golden=_golden(passed, recipe.golden_vectors),
     )
     return request.out
+
+
+def _plan(passed: list[Judged], quantization: Quantization | None) -> dict[str, str]:
+    """The exact plan, with the layers that a mixed file keeps in float32, if one passed."""
+    plans = [j.exact.plan for j in passed if j.exact]
+    if not plans and quantization and quantization.exact:
+        plans = [quantization.exact.plan]
+    return {PLAN: max(plans, key=lambda plan: len(plan.floats)).to_json()} if plans else {}
 
 
 def _golden(passed: list[Judged], count: int) -> list[GoldenVector]:

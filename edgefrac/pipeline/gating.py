@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from edgefrac.digest import file_sha256
 from edgefrac.evaluation import Answers, Collection, collect
 from edgefrac.pipeline.agreement import agreements
 from edgefrac.pipeline.inquiry import Inquiry, shots_of
+from edgefrac.pipeline.mixed_precision import mixtures
 from edgefrac.pipeline.outputs import figures_of, judge_answers
-from edgefrac.pipeline.quantizing import Quantization
+from edgefrac.pipeline.quantizing import Exact, Quantization
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Subject
 from edgefrac.progress import Note, Track
@@ -37,18 +38,29 @@ class Ingredients:
 
     def makes(self, target: Target, precision: Precision) -> bool:
         """Whether there can be such a file."""
-        if precision != "int8":
+        if precision not in ("int8", "mixed"):
             return True
-        return self.quantization is not None and (self.quantization.exact is not None or target.quantizes)
+        if self.quantization is None:
+            return False
+        return self.quantization.exact is not None or (target.quantizes and precision == "int8")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Files to make and to gate at once: their precisions, and the exact plan of those on codes, if there is one."""
+
+    precisions: tuple[Precision, ...]
+    exact: Exact | None
 
 
 @dataclass(frozen=True)
 class Made:
-    """A file that was written, not judged yet."""
+    """A file that was written, not judged yet; ``exact`` is the plan that it carries out, if it does."""
 
     target: Target
     path: Path
     contract: Contract
+    exact: Exact | None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -89,23 +101,25 @@ def make_and_judge(
     note: Note,
     track: Track,
 ) -> list[Judged]:
-    """Write each file to ``scratch`` and gate it; with precision auto, stop at each target's first that passes.
+    """Write each file to ``scratch`` and gate it; where the recipe stops early, up to each target's first that passes.
 
     All files that are gated at once see each radiograph as it is read, which happens once.
     """
     gate = _gate(recipe, subject, ingredients, data, reference, note)
-    ladder = recipe.precision == "auto"
     judged: list[Judged] = []
-    for group in [(p,) for p in recipe.precisions] if ladder else [recipe.precisions]:
-        done = {j.target for j in judged if j.passed} if ladder else set()
-        wanted = [(t, p) for t in ingredients.targets if t not in done for p in group if ingredients.makes(t, p)]
-        made = [_make(subject, t, p, ingredients, scratch) for t, p in wanted]
+    for step in _steps(recipe, ingredients, subject.exportable.size, note, track):
+        done = {j.target for j in judged if j.passed} if recipe.stops_early else set()
+        if done == {*ingredients.targets}:
+            break
+        open_targets = [target for target in ingredients.targets if target not in done]
+        wanted = [(t, p) for t in open_targets for p in step.precisions if ingredients.makes(t, p)]
+        made = [_make(subject, t, p, ingredients, step.exact, scratch) for t, p in wanted]
         if not made:
             continue
         sessions: list[Session] = [open_session(m.path) for m in made]
         seen = subject.identity.training_data.seen_hashes()
         answers = collect(sessions, data.samples, leave_out=seen, track=track)
-        agreed = _agreements(ingredients.quantization, made, sessions, answers.answers, note)
+        agreed = _agreements(step.exact, made, sessions, answers.answers, note)
         float32_passed: dict[Target, bool] = {}  # of the targets whose float32 file is judged beside the others
         for one, its in zip(made, answers.answers, strict=True):
             found = _judge_one(gate, one, answers, its, float32_passed.get(one.target), agreed)
@@ -115,32 +129,54 @@ def make_and_judge(
     return judged
 
 
-def _make(subject: Subject, target: Target, precision: Precision, ingredients: Ingredients, scratch: Path) -> Made:
-    quantization = ingredients.quantization if precision == "int8" else None
+def _steps(recipe: ExportRecipe, ingredients: Ingredients, size: int, note: Note, track: Track) -> Iterator[Step]:
+    """What to make and gate, one after the other; layers are asked for their losses only if it comes to that."""
+    exact = ingredients.quantization.exact if ingredients.quantization else None
+    plain = exact.keeping(()) if exact else None
+    if not recipe.stops_early:
+        yield Step(recipe.precisions, plain)
+        return
+    for precision in recipe.precisions:
+        if precision != "mixed":
+            yield Step((precision,), plain)
+        elif exact:
+            yield from (Step(("mixed",), mixed) for mixed in mixtures(exact, size, note, track))
+
+
+def _make(
+    subject: Subject,
+    target: Target,
+    precision: Precision,
+    ingredients: Ingredients,
+    exact: Exact | None,
+    scratch: Path,
+) -> Made:
+    quantization = ingredients.quantization if precision in ("int8", "mixed") else None
     source = quantization.certificate.source if quantization else ""
     contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
-    path = scratch / f"{subject.identity.name}-{precision}{target.suffix}"
-    if quantization and quantization.exact:
-        target.write_integers(quantization.exact.network, contract, path)
-    else:
-        target.write(ingredients.graph(target), contract, quantization.native if quantization else None, path)
-    return Made(target, path, contract)
+    kind = f"mixed{len(exact.plan.floats)}" if exact and precision == "mixed" else precision
+    path = scratch / f"{subject.identity.name}-{kind}{target.suffix}"
+    if quantization and exact:
+        target.write_integers(exact.network, contract, path)
+        return Made(target, path, contract, exact)
+    target.write(ingredients.graph(target), contract, quantization.native if quantization else None, path)
+    return Made(target, path, contract, None)
 
 
 def _agreements(
-    quantization: Quantization | None,
+    exact: Exact | None,
     made: Sequence[Made],
     sessions: Sequence[Session],
     answers: Sequence[Answers],
     note: Note,
 ) -> dict[str, tuple[Agreement, ...]]:
-    """Of the int8 files of an exact plan; says what differs."""
-    int8 = [number for number, one in enumerate(made) if one.contract.precision == "int8"]
-    if not int8 or quantization is None or quantization.exact is None:
+    """Of the files of an exact plan; says what differs."""
+    int8 = [number for number, one in enumerate(made) if one.exact]
+    if not int8 or exact is None:
         return {}
     names = [made[number].path.name for number in int8]
     found = agreements(
-        quantization.exact.network,
+        exact.network,
         dict(zip(names, (sessions[number] for number in int8), strict=True)),
         dict(zip(names, (answers[number] for number in int8), strict=True)),
     )
@@ -187,7 +223,7 @@ def _judge_one(
     agreement = agreed.get(made.path.name, ())
     certificate = _certify(made, placed, gate.quantization, agreement, measured, verdict, diagnosis)
     _say(gate.note, made.path, verdict, diagnosis)
-    return Judged(made.target, made.path, made.contract, certificate)
+    return Judged(made.target, made.path, made.contract, made.exact, certificate)
 
 
 def _facts(
@@ -196,7 +232,7 @@ def _facts(
     known = FileFacts(op_dtypes=element_types(placed["types"]))
     if pixels := made.target.input_quantization(made.path):
         known["input_scale"], known["input_zero_point"] = pixels
-    if made.contract.precision == "int8":
+    if made.contract.precision in ("int8", "mixed"):
         if float32_passed is not None:
             known["float32_passed"] = float32_passed
         if quantization:
@@ -223,7 +259,7 @@ def _certify(
     verdict: Verdict,
     diagnosis: Diagnosis | None,
 ) -> ArtefactCertificate:
-    quantized = quantization if made.contract.precision == "int8" else None
+    quantized = quantization if made.contract.precision in ("int8", "mixed") else None
     return ArtefactCertificate(
         file=made.path.name,
         target=made.target.name,
@@ -232,7 +268,7 @@ def _certify(
         runtime=made.target.runtime,
         placement=made.target.summary(placed),
         calibration=quantized.certificate if quantized else None,
-        plan_sha256=quantized.exact.plan.sha256 if quantized and quantized.exact else None,
+        plan_sha256=made.exact.plan.sha256 if made.exact else None,
         agreement=agreement,
         figures=measured,
         verdict=verdict,

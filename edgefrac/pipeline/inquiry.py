@@ -58,7 +58,7 @@ class Inquiry:
             return diagnose(before, after, verdict, facts)
         task = contract.task()
         more = FileFacts(temperature=task.temperature, bias=task.bias[0])
-        if path.suffix == tflite.SUFFIX:
+        if path.suffix == tflite.SUFFIX and contract.precision != "mixed":  # whose layers are not of one kind
             found = layers(path.read_bytes())
             if self.plan and contract.precision == "int8":
                 found = tuple(map(_in_network_units, found, self.plan.ratios()))

@@ -30,10 +30,16 @@ from edgefrac.verification.diagnosis import FileFacts, smoothness
 
 @dataclass(frozen=True)
 class Exact:
-    """An exact plan, and the integers that it makes of the network."""
+    """An exact plan of the layers of ``graph``, and the integers that it makes of them."""
 
     plan: ExactPlan
     network: IntegerNetwork
+    graph: LayerGraph
+
+    def keeping(self, floats: tuple[str, ...]) -> Exact:
+        """The same with the layers ``floats`` in float32: mixed precision."""
+        plan = self.plan.model_copy(update={"floats": floats})
+        return Exact(plan, to_integers(self.graph, plan, self.network.gain, self.network.offset), self.graph)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def quantization_of(
     Raises UsageError where a calibration image is among those of the gate, ConversionError where int8 alone is wanted
     and cannot be had, or a plan is for another network.
     """
-    if "int8" not in recipe.precisions:
+    if not {"int8", "mixed"} & {*recipe.precisions}:
         return None
     graph = None
     if recipe.quantizer == "exact":
@@ -121,7 +127,8 @@ def carried_exact(subject: Subject) -> Exact:
 def _carried_out(plan: ExactPlan, graph: LayerGraph, subject: Subject) -> Exact:
     module = subject.exportable.module
     assert isinstance(module, ExportNet)
-    return Exact(plan, to_integers(graph, plan, module.inverse_temperature.numpy(), module.offset.numpy()))
+    network = to_integers(graph, plan, module.inverse_temperature.numpy(), module.offset.numpy())
+    return Exact(plan, network, graph)
 
 
 def _layers(subject: Subject) -> LayerGraph:

@@ -10,7 +10,7 @@ from edgefrac.contract import Precision
 from edgefrac.verification.verdict import Limits
 
 ALL: tuple[Precision, ...] = ("fp32", "fp16", "int8")
-LADDER: tuple[Precision, ...] = ("int8", "fp16", "fp32")  # smallest first
+LADDER: tuple[Precision, ...] = ("int8", "mixed", "fp16", "fp32")  # smallest first
 
 
 class ExportRecipe(BaseModel):
@@ -18,7 +18,7 @@ class ExportRecipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    precision: Literal["all", "auto", "fp32", "fp16", "int8"] = "all"
+    precision: Literal["all", "auto", "fp32", "fp16", "int8", "mixed"] = "all"
     quantizer: Literal["exact", "native"] = Field(
         default="exact", description="one exact plan for all targets, or TFLite's own quantizer, to compare with"
     )
@@ -28,6 +28,11 @@ class ExportRecipe(BaseModel):
     phantoms: int = Field(default=240, ge=2, description="gate on this many phantoms where no --data is given")
     phantom_seed: int = 0
     golden_vectors: int = Field(default=4, ge=1)
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a target is done with its first file that passes."""
+        return self.precision in ("auto", "mixed")
 
     @property
     def precisions(self) -> tuple[Precision, ...]:

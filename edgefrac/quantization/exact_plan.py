@@ -46,7 +46,8 @@ class ExactPlan(_Strict):
     """Grids of all values and factors of all convolutions, by the names of ``models.layers``.
 
     ``evidence_shift`` [K], log-odds, is by how much these integers raise the mean of the evidence map on the
-    calibration radiographs; it is taken out of the last bias.
+    calibration radiographs; it is taken out of the last bias. Layers named in ``floats`` compute in float32, and so
+    are their results, until a layer on codes reads them: this is what mixed precision is.
     """
 
     schema_id: Literal["edgefrac.plan/1"] = Field(default="edgefrac.plan/1", alias="schema")
@@ -56,6 +57,7 @@ class ExactPlan(_Strict):
     factors: dict[str, tuple[int, ...]]
     sources: dict[str, str] = Field(description="the value that each convolution reads, in order of computation")
     evidence_shift: tuple[float, ...] = ()
+    floats: tuple[str, ...] = ()
 
     def ratios(self) -> list[tuple[float, float]]:
         """A code's worth in the network over that in files, of what each convolution, in order, reads and gives."""

@@ -1,13 +1,15 @@
 """The integers that every file computes with, and what they compute: the definition of the int8 network.
 
 All arithmetic is on whole numbers: convolution and bias in int32, times a whole factor of 2⁻¹⁵, rounded half to even,
-zero point added, cut off at int8. It is carried out in float64, which holds every value exactly.
+zero point added, cut off at int8. It is carried out in float64, which holds every value exactly. Layers that a plan
+keeps in float32 are computed in float64 too, and may differ from a runtime's in the last digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgefrac.errors import ConversionError
-from edgefrac.models.layers import IMAGE, Addition, Convolution, LayerGraph, MaxPooling
+from edgefrac.models.layers import IMAGE, Activation, Addition, Convolution, LayerGraph, MaxPooling
 from edgefrac.quantization.exact_plan import FACTOR_BITS, HIGHEST, LOWEST, ExactPlan, Grid
 from edgefrac.quantization.rounding import round_kernels
 
@@ -43,20 +45,41 @@ class IntegerConvolution:
         return (self.source,)
 
 
-IntegerLayer = IntegerConvolution | Addition | MaxPooling
+@dataclass(frozen=True)
+class FloatConvolution:
+    """``weight`` float32 [O, I/groups, kh, kw] and ``bias`` [O], between values in units of files."""
+
+    name: str
+    source: str
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    stride: int
+    padding: int
+    groups: int
+    activation: Activation
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the values that are read."""
+        return (self.source,)
+
+
+IntegerLayer = IntegerConvolution | FloatConvolution | Addition | MaxPooling
 
 
 @dataclass(frozen=True)
 class IntegerNetwork:
     """Layers in order, and the grid of each value; an image's codes are its pixels less 128.
 
-    Behind the evidence map follow float32: probability [K] = sigmoid(mean of the map times ``gain`` plus ``offset``).
+    Layers in ``floats`` give float32 values, in units of files: a code's worth is the scale of its grid. Behind the
+    evidence map follow float32: probability [K] = sigmoid(mean of the map times ``gain`` plus ``offset``).
     """
 
     layers: tuple[IntegerLayer, ...]
     grids: dict[str, Grid]
     gain: NDArray[np.float32]
     offset: NDArray[np.float32]
+    floats: frozenset[str] = frozenset()
 
     @property
     def output(self) -> str:
@@ -67,6 +90,12 @@ class IntegerNetwork:
         """Scale [O] that files state for the weights: float32(source · weights / result) is then the exact factor."""
         exponent = self.grids[layer.name].exponent - self.grids[layer.source].exponent - FACTOR_BITS
         return np.ldexp(layer.factor.astype(np.float32), exponent)
+
+    def cut(self, layer: IntegerLayer) -> tuple[float, float]:
+        """What the activation of one of ``floats`` cuts off at, in units of files; infinite where it does not."""
+        activation = getattr(layer, "activation", "none")
+        grid = self.grids[layer.name]
+        return -inf if activation == "none" else 0.0, 6 * grid.scale / grid.step if activation == "relu6" else inf
 
     def sides(self, size: int) -> dict[str, int]:
         """Height and width of each value, by name, for an image of ``size`` pixels a side."""
@@ -81,7 +110,10 @@ class IntegerNetwork:
         return sides
 
     def run(self, image: NDArray[np.uint8], keep: Iterable[str] = ()) -> dict[str, Codes]:
-        """Codes int64 [C, h, w] of the evidence map, and of the values in ``keep``, for a network input [S, S]."""
+        """Codes int64 [C, h, w] of the evidence map, and of the values in ``keep``, for a network input [S, S].
+
+        Values of layers in ``floats`` are float64, in units of files.
+        """
         wanted = {self.output, *keep}
         last_use = {source: number for number, layer in enumerate(self.layers) for source in layer.sources}
         codes: dict[str, Codes] = {IMAGE: image.astype(np.int64)[None] - 128}
@@ -94,24 +126,51 @@ class IntegerNetwork:
 
     def evidence(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The evidence map float32 [h, w, K] of a network input uint8 [S, S], in log-odds."""
-        codes = self.run(image)[self.output]
-        return np.asarray(np.moveaxis(codes, 0, -1) * np.float32(self.grids[self.output].scale), np.float32)
+        values = self._as_float(self.output, self.run(image)[self.output])
+        return np.asarray(np.moveaxis(values, 0, -1), np.float32)
 
     def _scaled(self, accumulator: NDArray[np.float64], factor: NDArray[np.int64]) -> NDArray[np.float64]:
         """Whole numbers [O, h, w] times their channel's factor, rounded half to even."""
         return np.asarray(np.rint(accumulator * factor[:, None, None].astype(np.float64) / 2**FACTOR_BITS))
 
-    def _computed(self, layer: IntegerLayer, codes: dict[str, Codes]) -> Codes:
+    def _as_float(self, name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+        """A value in units of files."""
+        if name in self.floats:
+            return np.asarray(values, np.float64)
+        grid = self.grids[name]
+        return np.asarray((values - grid.zero_point) * grid.scale)
+
+    def _as_codes(self, name: str, values: NDArray[Any]) -> Codes:
+        """A value as codes, rounded now where its layer is one of ``floats``."""
+        if name not in self.floats:
+            return values
+        grid = self.grids[name]
+        return np.asarray(np.clip(np.rint(values / grid.scale) + grid.zero_point, LOWEST, HIGHEST), np.int64)
+
+    def _computed(self, layer: IntegerLayer, values: dict[str, Codes]) -> Codes:
+        if layer.name in self.floats:
+            return self._computed_in_float(layer, [self._as_float(name, values[name]) for name in layer.sources])
         zero = self.grids[layer.name].zero_point
-        plain = [codes[name] - self.grids[name].zero_point for name in layer.sources]
+        plain = [self._as_codes(name, values[name]) - self.grids[name].zero_point for name in layer.sources]
         result: NDArray[Any]
-        if isinstance(layer, IntegerConvolution):
+        if isinstance(layer, (IntegerConvolution, FloatConvolution)):
+            assert isinstance(layer, IntegerConvolution)  # the others are all in ``floats``
             result = self._scaled(_convolve(plain[0], layer) + layer.bias[:, None, None], layer.factor)
         elif isinstance(layer, Addition):
             result = plain[0] + plain[1]
         else:
             result = _windows(plain[0], layer.kernel, layer.stride, layer.padding).max(axis=(3, 4))
         return np.asarray(np.clip(result + zero, LOWEST, HIGHEST), np.int64)
+
+    def _computed_in_float(self, layer: IntegerLayer, sources: list[NDArray[np.float64]]) -> NDArray[Any]:
+        if isinstance(layer, FloatConvolution):
+            result = _convolve(sources[0], layer) + layer.bias[:, None, None]
+        elif isinstance(layer, Addition):
+            result = sources[0] + sources[1]
+        else:
+            assert isinstance(layer, MaxPooling)
+            result = _windows(sources[0], layer.kernel, layer.stride, layer.padding).max(axis=(3, 4))
+        return np.asarray(np.clip(result, *self.cut(layer)))
 
 
 def to_integers(
@@ -122,7 +181,8 @@ def to_integers(
     widths = {layer.name: len(layer.weight) for layer in graph.convolutions()}
     sources = {layer.name: layer.source for layer in graph.convolutions()}
     found = {name: len(factors) for name, factors in plan.factors.items()}
-    if set(plan.grids) != {IMAGE, *names} or found != widths or plan.sources != sources:
+    foreign = set(plan.grids) != {IMAGE, *names} or found != widths or plan.sources != sources
+    if foreign or not names.issuperset(plan.floats):
         raise ConversionError("the plan was made for another network", hint="make a new one with --calibration DIR")
     layers: list[IntegerLayer] = []
     for layer in graph.layers:
@@ -131,8 +191,25 @@ def to_integers(
             continue
         if layer.name == graph.output and plan.evidence_shift:
             layer = replace(layer, bias=layer.bias - np.asarray(plan.evidence_shift))
-        layers.append(_integer_convolution(layer, plan))
-    return IntegerNetwork(tuple(layers), dict(plan.grids), gain, offset)
+        make = _float_convolution if layer.name in plan.floats else _integer_convolution
+        layers.append(make(layer, plan))
+    return IntegerNetwork(tuple(layers), dict(plan.grids), gain, offset, frozenset(plan.floats))
+
+
+def _float_convolution(layer: Convolution, plan: ExactPlan) -> FloatConvolution:
+    """Values of the network are worth step over scale of their grids in a file, so weights and bias are, too."""
+    before, after = plan.grids[layer.source], plan.grids[layer.name]
+    worth = after.scale / after.step
+    return FloatConvolution(
+        layer.name,
+        layer.source,
+        np.asarray(layer.weight * (worth * before.step / before.scale), np.float32),
+        np.asarray(layer.bias * worth, np.float32),
+        layer.stride,
+        layer.padding,
+        layer.groups,
+        layer.activation,
+    )
 
 
 def _integer_convolution(layer: Convolution, plan: ExactPlan) -> IntegerConvolution:
@@ -174,7 +251,7 @@ def _require_exact(name: str, codes: NDArray[np.float64], bias: NDArray[np.float
         )
 
 
-def _convolve(values: Codes, layer: IntegerConvolution) -> NDArray[np.float64]:
+def _convolve(values: NDArray[Any], layer: IntegerConvolution | FloatConvolution) -> NDArray[np.float64]:
     """[I, h, w] -> [O, h', w'], exact: all sums are far below 2⁵³."""
     kernel = layer.weight.shape[-1]
     windows = _windows(values, kernel, layer.stride, layer.padding)  # [I, h', w', kh, kw]
@@ -188,6 +265,6 @@ def _convolve(values: Codes, layer: IntegerConvolution) -> NDArray[np.float64]:
     return np.asarray((weight.reshape(len(weight), -1) @ columns).reshape(-1, height, width))
 
 
-def _windows(values: Codes, kernel: int, stride: int, padding: int) -> NDArray[np.float64]:
+def _windows(values: NDArray[Any], kernel: int, stride: int, padding: int) -> NDArray[np.float64]:
     padded = np.pad(values.astype(np.float64), ((0, 0), (padding, padding), (padding, padding)))
     return sliding_window_view(padded, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride]

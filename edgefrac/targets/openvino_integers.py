@@ -1,4 +1,4 @@
-"""Write an integer network as an OpenVINO graph: int8 weights, and a FakeQuantize behind each layer."""
+"""Write an integer network as an OpenVINO graph: int8 weights, and a FakeQuantize behind each layer on codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from edgefrac.models.layers import IMAGE, Addition, MaxPooling
 from edgefrac.quantization.exact_plan import HIGHEST, LOWEST
-from edgefrac.quantization.integers import IntegerConvolution, IntegerNetwork
+from edgefrac.quantization.integers import FloatConvolution, IntegerConvolution, IntegerLayer, IntegerNetwork
 from edgefrac.targets.openvino_import import ov
 
 from openvino import opset13 as ops  # isort: skip  # after the import above, which keeps telemetry out
@@ -25,13 +25,14 @@ def integer_model(network: IntegerNetwork, size: int) -> ov.Model:
     values: dict[str, Any] = {IMAGE: ops.multiply(centred, np.float32(network.grids[IMAGE].scale))}
     branches = _branches(network)
     for layer in network.layers:
-        sources = [values[name] for name in layer.sources]
-        if isinstance(layer, IntegerConvolution):
-            made = _rounded(network, layer.name, _convolution(network, layer, sources[0]))
-        elif isinstance(layer, Addition):
-            made = _rounded(network, layer.name, ops.add(*sources))
-        else:
+        sources = [_read(network, name, layer, values[name]) for name in layer.sources]
+        if isinstance(layer, MaxPooling):
             made = _pooling(layer, sources[0])
+        else:
+            result = ops.add(*sources) if isinstance(layer, Addition) else _convolution(network, layer, sources[0])
+            made = (
+                _cut(network, layer, result) if layer.name in network.floats else _on_grid(network, layer.name, result)
+            )
         if layer.name in branches:
             made = ops.max_pool(made, [1, 1], [1, 1], [0, 0], [0, 0], [1, 1]).output(0)
         values[layer.name] = made
@@ -59,17 +60,20 @@ def _branches(network: IntegerNetwork) -> set[str]:
     return {name for name in convolutions & added if readers[name] == 1}
 
 
-def _convolution(network: IntegerNetwork, layer: IntegerConvolution, source: Any) -> Any:
-    scale = network.weight_scale(layer)
-    depthwise = layer.groups > 1
-    codes = layer.weight[:, :, None] if depthwise else layer.weight  # [groups, 1, 1, kh, kw]
-    per_kernel = (-1,) + (1,) * (codes.ndim - 1)
-    weight = ops.multiply(ops.convert(ops.constant(codes), "f32"), scale.reshape(per_kernel))
-    make = ops.group_convolution if depthwise else ops.convolution
+def _convolution(network: IntegerNetwork, layer: IntegerConvolution | FloatConvolution, source: Any) -> Any:
+    kernels = layer.weight[:, :, None] if layer.groups > 1 else layer.weight  # [groups, 1, 1, kh, kw]
+    if isinstance(layer, FloatConvolution):
+        weight, bias = ops.constant(kernels), layer.bias
+    else:
+        scale = network.weight_scale(layer)
+        per_kernel = (-1,) + (1,) * (kernels.ndim - 1)
+        weight = ops.multiply(ops.convert(ops.constant(kernels), "f32"), scale.reshape(per_kernel))
+        exact = layer.bias.astype(np.float64) * scale * network.grids[layer.source].scale
+        bias = exact.astype(np.float32)
+    make = ops.group_convolution if layer.groups > 1 else ops.convolution
     around = [layer.padding] * 2
     result = make(source, weight, [layer.stride] * 2, around, around, [1, 1])
-    bias = layer.bias.astype(np.float64) * scale * network.grids[layer.source].scale
-    return ops.add(result, bias.astype(np.float32).reshape(1, -1, 1, 1))
+    return ops.add(result, bias.reshape(1, -1, 1, 1))
 
 
 def _pooling(layer: MaxPooling, source: Any) -> Any:
@@ -77,7 +81,21 @@ def _pooling(layer: MaxPooling, source: Any) -> Any:
     return ops.max_pool(source, [layer.stride] * 2, [1, 1], around, around, [layer.kernel] * 2).output(0)
 
 
-def _rounded(network: IntegerNetwork, name: str, values: Any) -> Any:
+def _read(network: IntegerNetwork, name: str, reader: IntegerLayer, value: Any) -> Any:
+    """A float32 value is rounded where a layer on codes reads it."""
+    rounds = name in network.floats and reader.name not in network.floats
+    return _on_grid(network, name, value) if rounds else value
+
+
+def _cut(network: IntegerNetwork, layer: IntegerLayer, values: Any) -> Any:
+    """What the activation of a layer in float32 leaves; of codes the grid cuts it off."""
+    low, high = network.cut(layer)
+    if not np.isfinite(low):
+        return values
+    return ops.clamp(values, low, high) if np.isfinite(high) else ops.relu(values)
+
+
+def _on_grid(network: IntegerNetwork, name: str, values: Any) -> Any:
     grid = network.grids[name]
     low, high = (np.float32((code - grid.zero_point) * grid.scale) for code in (LOWEST, HIGHEST))
     return ops.fake_quantize(values, low, high, low, high, _LEVELS)

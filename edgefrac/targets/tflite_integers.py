@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgefrac.models.layers import IMAGE, Addition, MaxPooling
-from edgefrac.quantization.integers import IntegerConvolution, IntegerNetwork
+from edgefrac.quantization.integers import FloatConvolution, IntegerConvolution, IntegerLayer, IntegerNetwork
 from edgefrac.targets.tflite_graph import pack_graph
 
 _VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "PAD": 2, "MAX_POOL_2D": 2, "DEQUANTIZE": 2}
@@ -22,13 +22,13 @@ def integer_graph(network: IntegerNetwork, size: int) -> bytes:
     shape = (1, size, size, 1)
     tensors = {IMAGE: graph.codes(IMAGE, shape)}
     for layer in network.layers:
-        sources = [tensors[name] for name in layer.sources]
-        if isinstance(layer, IntegerConvolution):
-            tensors[layer.name] = graph.convolution(layer, sources[0])
-        elif isinstance(layer, Addition):
+        sources = [graph.read(name, tensors[name], layer) for name in layer.sources]
+        if isinstance(layer, Addition):
             tensors[layer.name] = graph.addition(layer, sources)
-        else:
+        elif isinstance(layer, MaxPooling):
             tensors[layer.name] = graph.pooling(layer, sources[0])
+        else:
+            tensors[layer.name] = graph.convolution(layer, sources[0])
     return graph.packed(tensors[IMAGE], graph.readout(tensors[network.output]))
 
 
@@ -40,6 +40,7 @@ class _Graph:
         self.sides = sides
         self.tensors: list[Any] = []
         self.operators: list[Any] = []
+        self.converted: dict[int, int] = {}
         self.buffers: list[Any] = [schema.BufferT()]
 
     def codes(self, name: str, shape: tuple[int, ...]) -> int:
@@ -48,31 +49,63 @@ class _Graph:
         scale, zero = np.array([grid.scale], np.float32), np.array([grid.zero_point], np.int64)
         return self._tensor(shape, schema.TensorType.INT8, schema.QuantizationParametersT(scale=scale, zeroPoint=zero))
 
-    def convolution(self, layer: IntegerConvolution, source: int) -> int:
+    def read(self, name: str, tensor: int, reader: IntegerLayer) -> int:
+        """A value as ``reader`` computes: in codes or in float32; converted once for all that want it otherwise."""
+        wanted = schema.TensorType.FLOAT32 if reader.name in self.network.floats else schema.TensorType.INT8
+        if self.tensors[tensor].type == wanted:
+            return tensor
+        if tensor not in self.converted:
+            shape = tuple(self.tensors[tensor].shape)
+            if wanted == schema.TensorType.INT8:
+                self._operator("QUANTIZE", [tensor], made := self.codes(name, shape), schema.QuantizeOptionsT())
+            else:
+                self._operator("DEQUANTIZE", [tensor], made := self._float(shape), schema.DequantizeOptionsT())
+            self.converted[tensor] = made
+        return self.converted[tensor]
+
+    def cut(self, layer: IntegerLayer, tensor: int) -> int:
+        """What the activation of a layer in float32 leaves; of codes the grid cuts it off."""
+        low, high = self.network.cut(layer)
+        if layer.name not in self.network.floats or not np.isfinite(low):
+            return tensor
+        shape = tuple(self.tensors[tensor].shape)
+        tensor = self._operator("RELU", [tensor], self._float(shape))
+        if np.isfinite(high):
+            top = self._constant(np.full((1, 1, 1, 1), high, np.float32), schema.TensorType.FLOAT32)
+            tensor = self._operator("MINIMUM", [tensor, top], self._float(shape), schema.MaximumMinimumOptionsT())
+        return tensor
+
+    def convolution(self, layer: IntegerConvolution | FloatConvolution, source: int) -> int:
         padding, kernel = layer.padding, layer.weight.shape[-1]
         same = layer.stride == 1 and 2 * padding == kernel - 1
         if padding and not same:
             source = self._padded(layer.source, source, padding)
-        scale = self.network.weight_scale(layer)
         depthwise = layer.weight.shape[1] == 1 and layer.groups == len(layer.weight) > 1
         axis = 3 if depthwise else 0
         weight = layer.weight.transpose(1, 2, 3, 0) if depthwise else layer.weight.transpose(0, 2, 3, 1)
-        inputs = [
-            source,
-            self._constant(np.ascontiguousarray(weight), schema.TensorType.INT8, scale, axis),
-            self._constant(layer.bias, schema.TensorType.INT32, scale * self.network.grids[layer.source].scale, 0),
-        ]
+        if isinstance(layer, FloatConvolution):
+            constants = [
+                self._constant(np.ascontiguousarray(v), schema.TensorType.FLOAT32) for v in (weight, layer.bias)
+            ]
+        else:
+            scale = self.network.weight_scale(layer)
+            bias_scale = scale * self.network.grids[layer.source].scale
+            constants = [
+                self._constant(np.ascontiguousarray(weight), schema.TensorType.INT8, scale, axis),
+                self._constant(layer.bias, schema.TensorType.INT32, bias_scale, 0),
+            ]
+        inputs = [source, *constants]
         kind = schema.DepthwiseConv2DOptionsT() if depthwise else schema.Conv2DOptionsT()
         kind.padding = schema.Padding.SAME if same else schema.Padding.VALID
         kind.strideW = kind.strideH = layer.stride
         if depthwise:
             kind.depthMultiplier = 1
-        output = self.codes(layer.name, self._shape(layer.name, len(layer.weight)))
-        return self._operator("DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", inputs, output, kind)
+        output = self._value(layer.name, self._shape(layer.name, len(layer.weight)))
+        return self.cut(layer, self._operator("DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", inputs, output, kind))
 
     def addition(self, layer: Addition, sources: list[int]) -> int:
-        output = self.codes(layer.name, tuple(self.tensors[sources[0]].shape))
-        return self._operator("ADD", sources, output, schema.AddOptionsT())
+        output = self._value(layer.name, tuple(self.tensors[sources[0]].shape))
+        return self.cut(layer, self._operator("ADD", sources, output, schema.AddOptionsT()))
 
     def pooling(self, layer: MaxPooling, source: int) -> int:
         if layer.padding:
@@ -81,13 +114,14 @@ class _Graph:
         options.padding = schema.Padding.VALID
         options.strideW = options.strideH = layer.stride
         options.filterWidth = options.filterHeight = layer.kernel
-        output = self.codes(layer.name, self._shape(layer.name, self.tensors[source].shape[3]))
+        output = self._value(layer.name, self._shape(layer.name, self.tensors[source].shape[3]))
         return self._operator("MAX_POOL_2D", [source], output, options)
 
-    def readout(self, codes: int) -> tuple[int, int]:
-        """Probability and evidence map of the map's codes, in float32."""
-        shape = tuple(self.tensors[codes].shape)
-        evidence = self._operator("DEQUANTIZE", [codes], self._float(shape), schema.DequantizeOptionsT())
+    def readout(self, output: int) -> tuple[int, int]:
+        """Probability and evidence map of the map's tensor, in float32."""
+        shape, evidence = tuple(self.tensors[output].shape), output
+        if self.network.output not in self.network.floats:
+            evidence = self._operator("DEQUANTIZE", [output], self._float(shape), schema.DequantizeOptionsT())
         axes = self._constant(np.array([1, 2], np.int32), schema.TensorType.INT32)
         value, flat = evidence, (1, shape[3])
         value = self._operator("MEAN", [value, axes], self._float(flat), schema.ReducerOptionsT())
@@ -132,12 +166,17 @@ class _Graph:
     def _padded(self, name: str, source: int, padding: int) -> int:
         batch, height, width, channels = self.tensors[source].shape
         around = np.array([[0, 0], [padding] * 2, [padding] * 2, [0, 0]], np.int32)
-        output = self.codes(name, (batch, height + 2 * padding, width + 2 * padding, channels))
+        shape = (batch, height + 2 * padding, width + 2 * padding, channels)
+        in_float = self.tensors[source].type == schema.TensorType.FLOAT32
+        output = self._float(shape) if in_float else self.codes(name, shape)
         amounts = self._constant(around, schema.TensorType.INT32)
         return self._operator("PAD", [source, amounts], output, schema.PadOptionsT())
 
     def _shape(self, name: str, channels: int) -> tuple[int, ...]:
         return (1, self.sides[name], self.sides[name], channels)
+
+    def _value(self, name: str, shape: tuple[int, ...]) -> int:
+        return self._float(shape) if name in self.network.floats else self.codes(name, shape)
 
     def _float(self, shape: tuple[int, ...]) -> int:
         return self._tensor(shape, schema.TensorType.FLOAT32)

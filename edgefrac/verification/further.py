@@ -30,7 +30,7 @@ def judge_further(
     case: Further, groups: NDArray[np.generic], precision: Precision, limits: Limits
 ) -> Iterator[Criterion]:
     """The criteria of one further task, over the N images of ``groups``."""
-    if precision == "int8":
+    if precision in ("int8", "mixed"):
         yield _flips(case, groups, limits.flips)
         if case.map_before is not None:
             yield _maps(case, groups, limits.evidence_correlation)

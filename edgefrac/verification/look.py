@@ -62,7 +62,7 @@ class Look:
     @property
     def is_float(self) -> bool:
         """Whether the file is to be compared number by number."""
-        return self.verdict.precision != "int8"
+        return self.verdict.precision not in ("int8", "mixed")
 
     @cached_property
     def line(self) -> tuple[float, float, float]:

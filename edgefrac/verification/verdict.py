@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from edgefrac.verification.statistics import Estimate
 
 Outcome = Literal["passed", "failed", "undecided"]
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "mixed"]
 
 
 class _Strict(BaseModel):

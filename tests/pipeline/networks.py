@@ -27,6 +27,17 @@ def hard_swish() -> nn.Module:
     return network
 
 
+def uneven() -> nn.Module:
+    """As ``pooled``, with one value whose channels differ a hundredfold: too much for one grid."""
+    network = pooled()
+    network[1], network[3] = nn.ReLU(), nn.ReLU()
+    with torch.no_grad():
+        network[0].weight[0] *= 200
+        network[0].bias[0] *= 200
+        network[2].weight[:, 0] /= 200
+    return network
+
+
 def coloured() -> nn.Module:
     """As ``pooled``, for three channels, with a residual block and ImageNet's way of writing a network."""
     torch.manual_seed(4)

@@ -157,3 +157,24 @@ def test_a_file_that_computes_other_integers_is_told(
     monkeypatch.setattr(onnx_integers, "integer_model", off)
     _, notes = run(tmp_path, calibration=radiographs, targets=("tflite", "onnx"))
     assert "pooled-int8.tflite" in notes and "codes are not those of" in notes
+
+
+def test_layers_that_lose_most_stay_in_float32_where_int8_fails(tmp_path: Path, radiographs: Path) -> None:
+    auto = RECIPE.replace("precision: int8", "precision: auto")
+    result, notes = run(tmp_path / "auto", network="uneven", calibration=radiographs, recipe=auto)
+    assert result.passed and result.bundle, notes
+    assert [(row["precision"], row["verdict"]) for row in result.rows] == [("int8", "failed")] * 3 + [
+        ("mixed", "passed")
+    ] * 3
+    plan = ExactPlan.from_json((result.bundle / "plan.json").read_text(), "plan.json")
+    assert plan.floats == ("conv000", "conv001"), notes
+    passed = [a for a in certificate_of(result).artefacts if a.verdict.verdict == "passed"]
+    assert {a.plan_sha256 for a in passed} == {file_sha256(result.bundle / "plan.json")}
+    assert all(row.identical > 0.95 for a in passed for row in a.agreement)
+
+    again, notes = run(
+        tmp_path / "again", network="uneven", plan=result.bundle / "plan.json", recipe=RECIPE.replace("int8", "mixed")
+    )
+    assert again.passed and again.bundle, notes
+    for name in ("uneven-mixed2.tflite", "uneven-mixed2.onnx", "uneven-mixed2.xml"):
+        assert file_sha256(again.bundle / name) == file_sha256(result.bundle / name)

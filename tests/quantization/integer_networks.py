@@ -22,7 +22,11 @@ def layers_and_plan(name: str, size: int = 64) -> tuple[LayerGraph, ExactPlan]:
     return graph, make_plan(graph, observed_ranges(graph, images, silent), name, "phantoms")
 
 
-def integer_network(name: str, size: int = 64) -> IntegerNetwork:
+def integer_network(name: str, size: int = 64, every: int = 0) -> IntegerNetwork:
+    """With ``every`` layer of that many, and the one behind it, in float32."""
     graph, plan = layers_and_plan(name, size)
+    if every:
+        floats = tuple(layer.name for k, layer in enumerate(graph.layers) if k % every in (1, 2))
+        plan = plan.model_copy(update={"floats": floats})
     channels = len(graph.convolutions()[-1].weight)
     return to_integers(graph, plan, np.full(channels, 0.7, np.float32), np.full(channels, -0.2, np.float32))

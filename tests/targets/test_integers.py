@@ -56,7 +56,9 @@ def onnx_runtime(network: IntegerNetwork, threads: int) -> Runtime:
 
 def open_vino(network: IntegerNetwork, threads: int) -> Runtime:
     model = openvino_integers.integer_model(network, SIZE)
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
+    compiled = openvino.Core().compile_model(
+        model, "CPU", {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    )
     request = compiled.create_infer_request()
 
     def answer(image: np.ndarray) -> Answer:
