@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,27 @@ def test_a_plan_makes_the_same_integers_again(exported: tuple[ExportResult, str]
     assert (again.bundle / "plan.json").read_bytes() == (bundle / "plan.json").read_bytes()
     for name in ("pooled-int8.tflite", "pooled-int8.onnx", "pooled-int8.xml", "pooled-int8.bin"):
         assert file_sha256(again.bundle / name) == file_sha256(bundle / name)
+
+
+def test_another_process_makes_the_same_bytes(
+    exported: tuple[ExportResult, str], radiographs: Path, tmp_path: Path
+) -> None:
+    """From the radiographs, with another order of hashes, in another time zone and folder."""
+    surroundings = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Kathmandu", "PYTHONPATH": str(Path.cwd())}
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    options = ["--recipe", "recipe.yaml", "--calibration", str(radiographs), "--target", "tflite,onnx,openvino"]
+    done = subprocess.run(
+        [sys.executable, "-m", "edgefrac", "export", "--model", "tests.pipeline.networks:pooled", *options],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=surroundings,
+    )
+    assert done.returncode == 0, done.stderr
+    bundle = exported[0].bundle
+    assert bundle
+    files = ["plan.json", *(f"pooled-int8.{suffix}" for suffix in ("tflite", "onnx", "xml", "bin"))]
+    assert [file_sha256(tmp_path / "bundle" / f) for f in files] == [file_sha256(bundle / f) for f in files]
 
 
 def test_plans_that_cannot_be_used_are_named(
