@@ -48,6 +48,7 @@ class CheckpointInfo(BaseModel):
     version: str
     architecture: str
     input_size: int = Field(gt=0)
+    refinement: int = Field(default=1, ge=1, description="how many times finer than its features the evidence map is")
     tasks: tuple[TaskState, ...]
     training_data: TrainingData
     ranges: dict[str, tuple[float, float]] = {}
@@ -104,7 +105,8 @@ def load_checkpoint(path: Path) -> tuple[FractureNet, CheckpointInfo]:
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     try:
-        network = FractureNet(info.architecture, tuple(TaskSpec(t.name, t.kind, t.classes) for t in info.tasks))
+        tasks = tuple(TaskSpec(t.name, t.kind, t.classes) for t in info.tasks)
+        network = FractureNet(info.architecture, tasks, refinement=info.refinement)
     except UsageError as error:
         raise CheckpointError(f"{path}: {error.message}", hint=error.hint) from error
     wanted = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}

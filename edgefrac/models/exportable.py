@@ -10,26 +10,29 @@ from torch import nn
 
 from edgefrac.contract import Contract, Input, Output, Precision, Task, TrainingData
 from edgefrac.models.checkpoint import CheckpointInfo
+from edgefrac.models.head import depth_to_space
 from edgefrac.models.network import FractureNet
 
 
 class ExportNet(nn.Module):
     """float32 (1, 1, S, S), values (x - 128) / 128 -> probability (1, K) and evidence map (1, K, h, w).
 
+    ``evidence`` gives the map before its cells are laid out ``refinement`` times finer (``head.depth_to_space``).
     Calibration is part of the graph: probability = sigmoid((mean(evidence) + bias) / temperature), per channel.
     """
 
     inverse_temperature: torch.Tensor
     offset: torch.Tensor
 
-    def __init__(self, evidence: nn.Module, bias: torch.Tensor, temperature: torch.Tensor) -> None:
+    def __init__(self, evidence: nn.Module, bias: torch.Tensor, temperature: torch.Tensor, refinement: int = 1) -> None:
         super().__init__()
         self.evidence = evidence
+        self.refinement = refinement
         self.register_buffer("inverse_temperature", (1.0 / temperature.double()).float())
         self.register_buffer("offset", (bias.double() / temperature.double()).float())
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        evidence = self.evidence(image)
+        evidence = depth_to_space(self.evidence(image), self.refinement)
         return self.probability(evidence.mean((2, 3))), evidence
 
     def probability(self, mean: torch.Tensor) -> torch.Tensor:
@@ -109,6 +112,6 @@ def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:
         first += width
     temperature = torch.tensor([task.temperature for task in tasks for _ in range(task.channels)])
     evidence = nn.Sequential(network.features, network.head.conv)
-    side = -(-info.input_size // network.stride)
-    module = ExportNet(evidence, biases, temperature).eval()
+    side = -(-info.input_size // network.stride) * network.head.refinement
+    module = ExportNet(evidence, biases, temperature, network.head.refinement).eval()
     return Exportable(module, info.input_size, (side, side), tuple(tasks))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from edgefrac.errors import UsageError
 from edgefrac.models.head import EvidenceHead
 from edgefrac.models.registry import create
 
@@ -29,9 +30,19 @@ FRACTURE = TaskSpec("fracture", "binary", ("no fracture", "fracture"))
 
 
 class FractureNet(nn.Module):
-    """float32 (B, 1, S, S), values (x - 128) / 128 -> logits (B, K) and evidence map (B, K, h, w)."""
+    """float32 (B, 1, S, S), values (x - 128) / 128 -> logits (B, K) and evidence map (B, K, h, w).
 
-    def __init__(self, backbone: str, tasks: tuple[TaskSpec, ...] = (FRACTURE,), *, pretrained: bool = False) -> None:
+    Cells of the map are ``map_stride`` pixels wide: the features' ``stride``, or its ``refinement``-th part.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        tasks: tuple[TaskSpec, ...] = (FRACTURE,),
+        *,
+        pretrained: bool = False,
+        refinement: int = 1,
+    ) -> None:
         super().__init__()
         built = create(backbone, pretrained=pretrained)
         self.architecture = backbone
@@ -40,11 +51,31 @@ class FractureNet(nn.Module):
         self.stride = built.stride
         self.stages = built.stages
         self.features = built.features
-        self.head = EvidenceHead(built.channels, sum(task.channels for task in tasks))
+        self.head = EvidenceHead(built.channels, sum(task.channels for task in tasks), refinement)
+
+    @property
+    def map_stride(self) -> int:
+        """Pixels a cell of the evidence map."""
+        return self.stride // self.head.refinement
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, evidence = self.head(self.features(image))
         return logits, evidence
+
+
+def refined(network: FractureNet, refinement: int) -> FractureNet:
+    """``network`` with a map ``refinement`` times finer than its features, in place: the same map in finer cells.
+
+    A finer map is not made coarser: raises UsageError.
+    """
+    head = network.head
+    if head.refinement not in (1, refinement):
+        raise UsageError(f"a network whose map is refined {head.refinement} times cannot be refined {refinement} times")
+    copies = (refinement // head.refinement) ** 2
+    finer = EvidenceHead(head.conv.in_channels, len(head.bias), refinement)
+    finer.load_state_dict({"conv.weight": head.conv.weight.repeat(copies, 1, 1, 1), "bias": head.bias})
+    network.head = finer
+    return network
 
 
 def channels_last(module: nn.Module) -> nn.Module:

@@ -134,6 +134,7 @@ def _measure_fold(
         version=__version__,
         architecture=recipe.architecture,
         input_size=recipe.input_size,
+        refinement=network.head.refinement,
         tasks=states,
         training_data=TrainingData(
             names=(material.dataset.name, *(("phantoms, not clinical",) if material.phantom.any() else ())),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isqrt
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,13 @@ class IntegerNetwork:
         """The evidence map's name."""
         return self.layers[-1].name
 
+    @property
+    def refinement(self) -> int:
+        """How many times finer than the last layer's cells the evidence map is laid out."""
+        last = self.layers[-1]
+        assert isinstance(last, (IntegerConvolution, FloatConvolution))
+        return isqrt(len(last.bias) // len(self.gain))
+
     def weight_scale(self, layer: IntegerConvolution) -> NDArray[np.float32]:
         """Scale [O] that files state for the weights: float32(source · weights / result) is then the exact factor."""
         exponent = self.grids[layer.name].exponent - self.grids[layer.source].exponent - FACTOR_BITS
@@ -127,7 +134,9 @@ class IntegerNetwork:
     def evidence(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The evidence map float32 [h, w, K] of a network input uint8 [S, S], in log-odds."""
         values = self._as_float(self.output, self.run(image)[self.output])
-        return np.asarray(np.moveaxis(values, 0, -1), np.float32)
+        r, (_, height, width) = self.refinement, values.shape
+        apart = values.reshape(r, r, -1, height, width).transpose(3, 0, 4, 1, 2)  # as head.depth_to_space
+        return np.asarray(apart.reshape(r * height, r * width, -1), np.float32)
 
     def _scaled(self, accumulator: NDArray[np.float64], factor: NDArray[np.int64]) -> NDArray[np.float64]:
         """Whole numbers [O, h, w] times their channel's factor, rounded half to even."""
@@ -190,7 +199,8 @@ def to_integers(
             layers.append(layer)
             continue
         if layer.name == graph.output and plan.evidence_shift:
-            layer = replace(layer, bias=layer.bias - np.asarray(plan.evidence_shift))
+            shift = np.tile(plan.evidence_shift, len(layer.bias) // len(plan.evidence_shift))
+            layer = replace(layer, bias=layer.bias - shift)
         make = _float_convolution if layer.name in plan.floats else _integer_convolution
         layers.append(make(layer, plan))
     return IntegerNetwork(tuple(layers), dict(plan.grids), gain, offset, frozenset(plan.floats))

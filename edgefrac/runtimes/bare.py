@@ -56,7 +56,7 @@ class BarePython:
                 ]
 
     def _execute(self, arguments: Sequence[str]) -> None:
-        command = [*self.command, *arguments]
+        command = [*self.command, "-P", *arguments]  # its folder has modules named like runtimes
         try:
             done = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
         except OSError as error:

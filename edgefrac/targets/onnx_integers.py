@@ -32,7 +32,7 @@ def integer_model(network: IntegerNetwork, size: int) -> onnx.ModelProto:
         else:
             graph.pooling(layer)
     graph.readout()
-    side, channels = network.sides(size)[network.output], len(network.gain)
+    side, channels = network.sides(size)[network.output] * network.refinement, len(network.gain)
     made = helper.make_graph(
         graph.nodes,
         "edgefrac",
@@ -97,7 +97,10 @@ class _Graph:
     def readout(self) -> None:
         """Probability and evidence in float32."""
         network = self.network
-        self.node("Transpose", [self._as_float(network.output)], "evidence", perm=[0, 2, 3, 1])
+        cells, factor = self._as_float(network.output), network.refinement
+        if factor > 1:
+            cells = self.node("DepthToSpace", [cells], "cells", blocksize=factor, mode="DCR")
+        self.node("Transpose", [cells], "evidence", perm=[0, 2, 3, 1])
         axes = self.constant("sides", np.array([1, 2], np.int64))
         self.node("ReduceMean", ["evidence", axes], "mean", keepdims=0)
         self.node("Mul", ["mean", self.constant("gain", network.gain[None])], "scaled")

@@ -36,7 +36,10 @@ def integer_model(network: IntegerNetwork, size: int) -> ov.Model:
         if layer.name in branches:
             made = ops.max_pool(made, [1, 1], [1, 1], [0, 0], [0, 0], [1, 1]).output(0)
         values[layer.name] = made
-    evidence = ops.transpose(values[network.output], np.array([0, 2, 3, 1], np.int64))
+    cells = values[network.output]
+    if network.refinement > 1:
+        cells = ops.depth_to_space(cells, "blocks_first", network.refinement)
+    evidence = ops.transpose(cells, np.array([0, 2, 3, 1], np.int64))
     mean = ops.reduce_mean(evidence, np.array([1, 2], np.int64), keep_dims=False)
     probability = ops.sigmoid(ops.add(ops.multiply(mean, network.gain[None]), network.offset[None]))
     outputs = []

@@ -22,7 +22,7 @@ def convert(exportable: Exportable) -> bytes:
             module: nn.Module = copy.deepcopy(exportable.module).eval()
             module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
             maps = [1] if exportable.has_evidence else []
-            if maps and exportable.channels > 1 and isinstance(module, ExportNet):
+            if isinstance(module, ExportNet) and (exportable.channels > 1 or module.refinement > 1):
                 module, maps = _MapsLast(module), []
             wrapped = litert_torch.to_channel_last_io(module, args=[0], outputs=maps)
             converted = litert_torch.convert(wrapped, (sample,))
@@ -39,5 +39,14 @@ class _MapsLast(nn.Module):
         self.network = network
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        evidence = self.network.evidence(image).permute(0, 2, 3, 1)
+        evidence = _depth_to_space(self.network.evidence(image).permute(0, 2, 3, 1), self.network.refinement)
         return self.network.probability(evidence.mean((1, 2))), evidence
+
+
+def _depth_to_space(maps: torch.Tensor, factor: int) -> torch.Tensor:
+    """``models.head.depth_to_space`` of maps that lie channels last."""
+    if factor == 1:
+        return maps
+    _, height, width, channels = maps.shape
+    apart = maps.reshape(height, width, factor, factor, channels // factor**2)
+    return apart.permute(0, 2, 1, 3, 4).reshape(1, factor * height, factor * width, -1)

@@ -122,6 +122,12 @@ class _Graph:
         shape, evidence = tuple(self.tensors[output].shape), output
         if self.network.output not in self.network.floats:
             evidence = self._operator("DEQUANTIZE", [output], self._float(shape), schema.DequantizeOptionsT())
+        if (factor := self.network.refinement) > 1:
+            _, height, width, channels = shape
+            shape = (1, factor * height, factor * width, channels // factor**2)
+            options = schema.DepthToSpaceOptionsT()
+            options.blockSize = factor
+            evidence = self._operator("DEPTH_TO_SPACE", [evidence], self._float(shape), options)
         axes = self._constant(np.array([1, 2], np.int32), schema.TensorType.INT32)
         value, flat = evidence, (1, shape[3])
         value = self._operator("MEAN", [value, axes], self._float(flat), schema.ReducerOptionsT())

@@ -207,10 +207,13 @@ def _round_weights(model: Model) -> None:
 def _correct_evidence(model: Model, shift: tuple[float, ...]) -> None:
     """Subtract ``shift`` from the bias of the convolution that computes the evidence map, in a buffer of its own."""
     graph = model.subgraphs[0]
-    evidence = next(int(index) for index in graph.outputs if len(graph.tensors[index].shape) == 4)
-    operator = next(o for o in graph.operators if evidence in [int(i) for i in o.outputs])
+    maker = {int(index): operator for operator in graph.operators for index in operator.outputs}
+    operator = maker[next(int(index) for index in graph.outputs if len(graph.tensors[index].shape) == 4)]
+    while operator_name(model, operator) != "CONV_2D":  # behind it, cells may be laid out finer
+        operator = maker[int(operator.inputs[0])]
     bias = graph.tensors[operator.inputs[2]]
-    values = np.frombuffer(bytes(model.buffers[bias.buffer].data), np.float32) - np.asarray(shift, np.float32)
+    values = np.frombuffer(bytes(model.buffers[bias.buffer].data), np.float32)
+    values = values - np.tile(np.asarray(shift, np.float32), len(values) // len(shift))
     model.buffers.append(schema.BufferT(data=np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)))
     bias.buffer = len(model.buffers) - 1
 

@@ -88,6 +88,7 @@ class Evidence(_Section):
 
     weight: float = Field(default=3.0, ge=0)
     positive_weight: float = Field(default=8.0, gt=0, description="weight of cells that touch a fracture")
+    refinement: int = Field(default=1, ge=1, le=4, description="how many times finer than its features the map is")
 
 
 class Imbalance(_Section):

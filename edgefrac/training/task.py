@@ -10,7 +10,7 @@ from torch import nn
 
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint
-from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec, channels_last, normalise
+from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec, channels_last, normalise, refined
 from edgefrac.training.answer import answer
 from edgefrac.training.augmentation import augment_batch
 from edgefrac.training.distillation import Distillation
@@ -38,7 +38,12 @@ class FractureTask(pl.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.steps = steps
-        self.network = FractureNet(recipe.architecture, tasks, pretrained=recipe.pretrained and not recipe.start_from)
+        self.network = FractureNet(
+            recipe.architecture,
+            tasks,
+            pretrained=recipe.pretrained and not recipe.start_from,
+            refinement=recipe.evidence.refinement,
+        )
         if recipe.start_from:
             self.network.load_state_dict(_weights_to_start_from(recipe, tasks))
         channels_last(self.network)
@@ -127,7 +132,8 @@ def _weights_to_start_from(recipe: Recipe, tasks: tuple[TaskSpec, ...]) -> dict[
         raise CheckpointError(
             f"{path}: holds '{trained.architecture}' for {found}, not '{recipe.architecture}' for {wanted}"
         )
-    return trained.state_dict()
+    started: dict[str, torch.Tensor] = refined(trained, recipe.evidence.refinement).state_dict()
+    return started
 
 
 def _leading_stages(network: FractureNet, count: int) -> tuple[nn.Module, ...]:
