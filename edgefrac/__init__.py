@@ -17,13 +17,15 @@ _VERBS = {
     "load": ("edgefrac.prediction", "load"),
     "predict": ("edgefrac.prediction", "predict_file"),
     "evaluate": ("edgefrac.evaluation", "evaluate"),
+    "explain": ("edgefrac.explanation", "explain"),
     "export": ("edgefrac.pipeline.export", "export_bundle"),
     "verify": ("edgefrac.pipeline.verify", "verify_bundle"),
 }
-__all__ = ["__version__", "evaluate", "export", "load", "predict", "verify"]
+__all__ = ["__version__", "evaluate", "explain", "export", "load", "predict", "verify"]
 
 if TYPE_CHECKING:
     from edgefrac.evaluation import evaluate as evaluate
+    from edgefrac.explanation import explain as explain
     from edgefrac.pipeline.export import export_bundle as export
     from edgefrac.pipeline.verify import verify_bundle as verify
     from edgefrac.prediction import load as load

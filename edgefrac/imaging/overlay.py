@@ -9,6 +9,7 @@ Opacity, contour lines and a marker at the peak say the same thing, so that noth
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +22,16 @@ from edgefrac.errors import OutputError
 from edgefrac.imaging.evidence import evidence_peak, to_raster
 from edgefrac.imaging.preprocess import Placement
 from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.imaging.regions import OUTLINE, Region, density
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-FULL_SCALE = 1.0
+FULL_SCALE = 0.5
 """Log-odds per 1 % of the input's area at which colour and opacity are full."""
-CONTOURS = (0.25, 0.75)
+CONTOURS = (OUTLINE, 0.3)
 """Where contour lines run, in log-odds per 1 % of the input's area: the first dashed, the second solid."""
 
 _OPACITY = 0.5
@@ -52,18 +54,19 @@ def draw_overlay(
     label: str,
     bias: float,
     temperature: float,
+    regions: Sequence[Region] = (),
 ) -> Image:
     """Draw ``evidence`` [h, w] (log-odds; mean + ``bias`` = logit) over the radiograph, with a caption below: RGB.
 
-    The picture is the whole radiograph at 960 px on its longer side; ``label`` is the verdict's name.
+    The picture is the whole radiograph at 960 px on its longer side; ``label`` is the verdict's name. ``regions`` are
+    framed, each with its share.
     """
     from PIL import Image, ImageDraw
 
     scale = _LONGER_SIDE / max(radiograph.height, radiograph.width)
     height, width = max(1, round(radiograph.height * scale)), max(1, round(radiograph.width * scale))
     picture = Image.fromarray(radiograph.pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3)
-    added = ((evidence + bias) / (100 * temperature)).astype(np.float32)
-    shares = to_raster(added, placement, (height, width))
+    shares = to_raster(density(evidence, bias, temperature), placement, (height, width))
     painted = _heat(np.asarray(picture), shares)
     for level, dashed in zip(CONTOURS, (True, False), strict=True):
         _contour(painted, shares >= level, dashed=dashed)
@@ -72,12 +75,31 @@ def draw_overlay(
     left = (canvas.width - width) // 2
     canvas.paste(Image.fromarray(painted), (left, 0))
     draw = ImageDraw.Draw(canvas)
+    for region in regions:
+        _frame(draw, region, left, width / placement.width)
     x, y = evidence_peak(evidence, placement)
     if probability >= threshold or shares.max() >= CONTOURS[0]:
         _mark(draw, left + x * width / placement.width, y * height / placement.height)
     _caption(draw, height, label, probability, threshold)
     _legend(canvas, draw, _MARGIN, height + 48)
     return canvas
+
+
+def beside(pictures: Sequence[Image], titles: Sequence[str]) -> Image:
+    """Several overlays on one sheet, side by side, each under its title; a single one as it is."""
+    from PIL import Image, ImageDraw
+
+    if len(pictures) == 1:
+        return pictures[0]
+    top = 40
+    widths = [picture.width + _MARGIN for picture in pictures]
+    sheet = Image.new("RGB", (sum(widths) - _MARGIN, top + max(picture.height for picture in pictures)))
+    draw = ImageDraw.Draw(sheet)
+    for number, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+        left = sum(widths[:number])
+        sheet.paste(picture, (left, top))
+        draw.text((left + _MARGIN, 8), title, fill="white", font=_font(20))
+    return sheet
 
 
 def save_overlay(image: Image, path: Path) -> None:
@@ -124,6 +146,16 @@ def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
 
 def _shrunk(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     return ~_grown(~mask, pixels)
+
+
+def _frame(draw: ImageDraw, region: Region, left: float, scale: float) -> None:
+    """A box a little around the region, and its share of the evidence above it, or below where there is no room."""
+    x, y, width, height = (scale * value for value in region.box)
+    box = (left + x - 6, y - 6, left + x + width + 6, y + height + 6)
+    for colour, line in (("black", 5), ("white", 2)):
+        draw.rectangle(box, outline=colour, width=line)
+    at = (box[0], box[1] - 4, "ld") if box[1] > 26 else (box[0], box[3] + 4, "la")
+    draw.text(at[:2], f"{region.share:.0%}", "white", _font(18), at[2], stroke_width=2, stroke_fill="black")
 
 
 def _mark(draw: ImageDraw, x: float, y: float, radius: float = 13) -> None:

@@ -78,8 +78,8 @@ def test_temperature_and_bias_are_in_the_scale() -> None:
 
 def test_contours_and_marker_show_in_grey() -> None:
     facts = {**NEGATIVE, "bias": 0.0}
-    shown = draw(spot(100 * FULL_SCALE * (CONTOURS[0] + 0.02)), **facts)
-    hidden = draw(spot(100 * FULL_SCALE * (CONTOURS[0] - 0.02)), **facts)
+    shown = draw(spot(100 * (CONTOURS[0] + 0.02)), **facts)
+    hidden = draw(spot(100 * (CONTOURS[0] - 0.02)), **facts)
     step = np.abs(np.diff(np.asarray(Image.fromarray(shown).convert("L"))[:960].astype(int), axis=1)).max()
     calm = np.abs(np.diff(np.asarray(Image.fromarray(hidden).convert("L"))[:960].astype(int), axis=1)).max()
     assert step > 200 > 20 > calm
@@ -100,7 +100,7 @@ def test_peak_is_marked_in_its_place() -> None:
 def test_strength_shows_in_grey_too() -> None:
     """On mid-grey, more evidence is never darker in print once past the first contour."""
     middle = Radiograph(np.full((320, 320), 60, np.uint8), "PNG")
-    ramp = np.tile(np.linspace(0, 100, 40, dtype=np.float32), (40, 1))
+    ramp = np.tile(np.linspace(0, 100 * FULL_SCALE, 40, dtype=np.float32), (40, 1))
     canvas = draw_overlay(
         middle, ramp, Placement(320, 320, 320), probability=0.1, threshold=0.9, label="", bias=0, temperature=1
     )

@@ -1,0 +1,70 @@
+"""``edgefrac explain``: where a model sees what it says of a radiograph, and how sure one may be of that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgefrac.cli.options import AsJson, Model, parse_window
+from edgefrac.cli.output import results
+
+if TYPE_CHECKING:
+    from edgefrac.explanation import ExplanationRow
+
+_WORDS = {
+    "localised": "it stands out in",
+    "diffuse": "no place stands out, so none explains this answer; most such answers were wrong where it was measured",
+    "nothing": "no place speaks for a fracture",
+}
+
+
+def explain(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Radiograph: PNG, JPEG, TIFF, DICOM and more.")],
+    model: Model = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Further model files to see beside it, on one sheet; may be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="PNG", help="Write the picture there.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CENTRE,WIDTH|PRESET",
+            help="DICOM window instead of the file's own, or for CT a preset: bone or soft-tissue.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where the evidence is, how much each place adds, and whether it is localised at all."""
+    with results(as_json) as emit:
+        from edgefrac.explanation import compare as run
+        from edgefrac.explanation import picture_of
+        from edgefrac.imaging.overlay import beside, save_overlay
+        from edgefrac.imaging.read import read_radiograph
+        from edgefrac.prediction import load
+
+        sessions = [load(path) for path in (model, *(compare or ()))]
+        radiograph = read_radiograph(image, window=parse_window(window))
+        explained = run(sessions, radiograph, image)
+        if out:
+            pictures = [picture_of(one, radiograph) for one in explained]
+            save_overlay(beside(pictures, [one.session.path.name for one in explained]), out)
+            for one in explained:
+                one.row["overlay"] = str(out)
+        rows = [one.row for one in explained]
+        emit(rows if as_json else "\n\n".join(map(_text, rows)))
+
+
+def _text(row: ExplanationRow) -> str:
+    verdict = f"{row['label']} (p={row['probability']:.3f}, threshold {row['threshold']:.3f})"
+    lines = [f"{row['file']}, {row['model']} ({row['precision']}): {verdict}"]
+    if "correlation" in row:
+        lines.append(f"  its map correlates {row['correlation']:.4f} with the first one's")
+    lines.append(f"  log-odds {row['log_odds']:+.2f} in all; {_WORDS[row['finding']]}")
+    for region in row["regions"]:
+        x, y, width, height = region["box"]
+        where = f"x={x:.0f} y={y:.0f}, {width:.0f} by {height:.0f} pixels"
+        lines.append(f"  {region['share']:4.0%} of the evidence, {region['log_odds']:+.2f}: {where}")
+    return "\n".join(lines)

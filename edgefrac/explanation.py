@@ -1,0 +1,145 @@
+"""Explain: what a model's evidence map says of one radiograph, in numbers that add up, and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.errors import UsageError
+from edgefrac.imaging.evidence import evidence_peak
+from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.imaging.read import read_radiograph
+from edgefrac.imaging.regions import Region, evidence_regions
+from edgefrac.imaging.voi import WindowChoice
+from edgefrac.runtimes.session import Session
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Finding = Literal["nothing", "localised", "diffuse"]
+
+
+class RegionRow(TypedDict):
+    """``box`` is [x, y, width, height] in pixels of the source image, for the other two see ``regions.Region``."""
+
+    box: list[float]
+    log_odds: float
+    share: float
+
+
+class ExplanationRow(TypedDict, total=False):
+    """One row of ``edgefrac explain --json``.
+
+    ``log_odds`` is that of ``probability``: what all places of the network's input add up to. ``finding`` says whether
+    evidence is ``localised`` in regions; else a positive answer is ``diffuse``, and a negative one has ``nothing`` to
+    show. ``correlation`` is that of the map with the first model's, where several are compared.
+    """
+
+    file: str
+    model: str
+    precision: str
+    probability: float
+    threshold: float
+    positive: bool
+    label: str
+    log_odds: float
+    finding: Finding
+    peak: list[float]
+    regions: list[RegionRow]
+    correlation: float
+    overlay: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What one model says of a radiograph, with its map [h, w] in log-odds."""
+
+    session: Session
+    row: ExplanationRow
+    evidence: NDArray[np.float32]
+    regions: list[Region]
+
+
+def explain(session: Session, path: str | Path, window: WindowChoice | None = None) -> ExplanationRow:
+    """What the model sees on one image file; raises ImageError, and UsageError for a model without evidence map."""
+    return explained(session, read_radiograph(Path(path), window=window), Path(path)).row
+
+
+def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained:
+    """What the model's fracture task sees on a radiograph that was read from ``path``; raises UsageError."""
+    contract = session.contract
+    task = contract.task()
+    prediction = session.predict(preprocess(radiograph.pixels, contract.input.size))
+    if prediction.evidence is None:
+        raise UsageError(f"{contract.name}: the model has no evidence map to explain with")
+    evidence = prediction.evidence[:, :, task.first_channel]
+    placement = Placement(radiograph.height, radiograph.width, contract.input.size)
+    regions = evidence_regions(evidence, placement, task.bias[0], task.temperature)
+    probability = float(prediction.probability[task.first_channel])
+    row: ExplanationRow = {
+        "file": str(path),
+        "model": str(session.path),
+        "precision": contract.precision,
+        "probability": probability,
+        "threshold": task.threshold,
+        "positive": probability >= task.threshold,
+        "label": task.classes[int(probability >= task.threshold)],
+        "log_odds": float((evidence.mean(dtype=np.float64) + task.bias[0]) / task.temperature),
+        "finding": _finding(regions, probability >= task.threshold),
+        "peak": [round(value, 1) for value in evidence_peak(evidence, placement)],
+        "regions": [_row(region) for region in regions],
+    }
+    return Explained(session, row, evidence, regions)
+
+
+def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> list[Explained]:
+    """What several models see on one radiograph, and how their maps correlate with the first one's.
+
+    Raises UsageError where their maps differ in size.
+    """
+    all_of_them = [explained(session, radiograph, path) for session in sessions]
+    first = all_of_them[0]
+    for other in all_of_them[1:]:
+        if other.evidence.shape != first.evidence.shape:
+            raise UsageError(f"{other.session.path}: its map has another size than that of {first.session.path}")
+        other.row["correlation"] = float(np.corrcoef(first.evidence.ravel(), other.evidence.ravel())[0, 1])
+    return all_of_them
+
+
+def picture_of(explained: Explained, radiograph: Radiograph) -> Image:
+    """The map over the radiograph, its regions framed."""
+    from edgefrac.imaging.overlay import draw_overlay
+
+    contract, row = explained.session.contract, explained.row
+    task = contract.task()
+    return draw_overlay(
+        radiograph,
+        explained.evidence,
+        Placement(radiograph.height, radiograph.width, contract.input.size),
+        probability=row["probability"],
+        threshold=row["threshold"],
+        label=row["label"],
+        bias=task.bias[0],
+        temperature=task.temperature,
+        regions=explained.regions,
+    )
+
+
+def _finding(regions: Sequence[Region], positive: bool) -> Finding:
+    if regions:
+        return "localised"
+    return "diffuse" if positive else "nothing"
+
+
+def _row(region: Region) -> RegionRow:
+    return {
+        "box": [round(value, 1) for value in region.box],
+        "log_odds": round(region.log_odds, 4),
+        "share": round(region.share, 4),
+    }

@@ -1,0 +1,64 @@
+"""Where an evidence map speaks for a fracture: regions as boxes on the radiograph, each with its part of the evidence.
+
+Everything is measured in calibrated log-odds, (evidence + bias) / temperature, spread over the network input's area:
+the parts of all places, the padding's included, add up to the log-odds of the probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.imaging.evidence import to_raster
+from edgefrac.imaging.preprocess import Placement
+
+OUTLINE = 0.2
+"""Log-odds per 1 % of the input's area from which a place belongs to a region; the overlay's first contour line.
+
+Of 886 radiographs that the reference never saw, 81 % of the fractured ones that it called so had such a place, 14 % of
+the others that it called fractured, and 0.2 % of the ones that it rightly called whole.
+"""
+_LONGER_SIDE = 512  # samples along which regions are outlined
+
+
+@dataclass(frozen=True)
+class Region:
+    """``box`` (x, y, width, height) in pixels of the source raster.
+
+    ``log_odds`` is what the region adds to the log-odds of a fracture, ``share`` its part of all that speaks for one.
+    """
+
+    box: tuple[float, float, float, float]
+    log_odds: float
+    share: float
+
+
+def density(evidence: NDArray[np.float32], bias: float, temperature: float) -> NDArray[np.float32]:
+    """Calibrated log-odds per 1 % of the network input's area, of each cell of ``evidence``."""
+    return ((evidence + bias) / (100 * temperature)).astype(np.float32)
+
+
+def evidence_regions(
+    evidence: NDArray[np.float32], placement: Placement, bias: float, temperature: float
+) -> list[Region]:
+    """Connected places of at least ``OUTLINE`` on the radiograph, of ``evidence`` [h, w], the strongest first."""
+    from scipy import ndimage
+
+    scale = min(1.0, _LONGER_SIDE / max(placement.height, placement.width))
+    shape = max(1, round(placement.height * scale)), max(1, round(placement.width * scale))
+    added = to_raster(density(evidence, bias, temperature), placement, shape)
+    rows, columns = placement.resized
+    added *= 100 * rows * columns / placement.size**2 / added.size  # from a density to what each sample adds
+    outline = OUTLINE * 100 * rows * columns / placement.size**2 / added.size
+    numbered, count = ndimage.label(added >= outline, structure=np.ones((3, 3)))
+    speaking = float(added[added > 0].sum())
+    regions = []
+    for number, (down, across) in enumerate(ndimage.find_objects(numbered), start=1):
+        inside = float(added[down, across][numbered[down, across] == number].sum())
+        x, y = across.start * placement.width / shape[1], down.start * placement.height / shape[0]
+        right, bottom = across.stop * placement.width / shape[1], down.stop * placement.height / shape[0]
+        regions.append(Region((x, y, right - x, bottom - y), inside, inside / speaking))
+    assert len(regions) == count
+    return sorted(regions, key=lambda region: -region.log_odds)
