@@ -40,7 +40,7 @@ def test_what_lies_in_the_padding_is_no_region() -> None:
     narrow = Placement(640, 320, 320)  # columns 80 to 240 of the input
     assert evidence_regions(spots((8, 1, 90)), narrow, 0.0, 1.0) == []
     (region,) = evidence_regions(spots((8, 9, 90)), narrow, 0.0, 1.0)
-    assert 0 < region.box[0] and region.box[0] + region.box[2] < 320
+    assert region.box[0] > 0 and region.box[0] + region.box[2] < 320
 
 
 @pytest.mark.parametrize(("strength", "count"), [(100 * OUTLINE * 1.05, 1), (100 * OUTLINE * 0.95, 0)])

@@ -24,7 +24,10 @@ from edgefrac.runtimes.session import open_session  # noqa: E402
 from edgefrac.verification.certificate import Certificate  # noqa: E402
 from tests.models.networks import REGION, info, phantoms, talkative  # noqa: E402
 
-LOOSE = "phantoms: 120\nlimits: {min_positives: 40, min_negatives: 40, flips: 0.2, auroc_loss: 0.1, sensitivity_loss: 0.1, specificity_loss: 0.1}\n"
+LOOSE = (
+    "phantoms: 120\nlimits: {min_positives: 40, min_negatives: 40, flips: 0.2, auroc_loss: 0.1, "
+    "sensitivity_loss: 0.1, specificity_loss: 0.1}\n"
+)
 
 
 @pytest.fixture(scope="module")
