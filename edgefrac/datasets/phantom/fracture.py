@@ -15,7 +15,7 @@ from edgefrac.datasets.phantom.projection import Raster, Section, View
 
 KINDS = ("transverse", "oblique", "spiral", "comminuted", "greenstick", "impacted", "hairline", "avulsion")
 DIFFICULTIES = ("easy", "medium", "hard")
-_EASE = {"easy": (0.75, 1.0), "medium": (0.38, 0.6), "hard": (0.0, 0.22)}
+_EASE = {"easy": (1.0, 1.4), "medium": (0.45, 0.7), "hard": (0.0, 0.22)}
 _STEEP = {"oblique": (0.6, 1.1), "spiral": (0.2, 0.5), "hairline": (0.0, 0.8), "comminuted": (0.0, 0.6)}
 _ROUGH_STEPS = 64
 
@@ -73,7 +73,7 @@ def draw_fracture(rng: np.random.Generator, kind: str, s: float, half_width: flo
     return Fracture(
         kind=kind,
         s=s,
-        gap=0.0 if kind == "impacted" else gap * (0.7 if kind == "hairline" else 1.0),
+        gap=0.0 if kind == "impacted" else gap * {"hairline": 0.7, "avulsion": 0.3}.get(kind, 1.0),
         slope=(steep * sin(direction), steep * cos(direction)),
         pitch=half_width * rng.uniform(1.2, 3.0) if kind == "spiral" else 0.0,
         shift=(shift * cos(turn), shift * sin(turn)),

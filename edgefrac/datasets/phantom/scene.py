@@ -102,11 +102,12 @@ def draw_patient(seed: int, number: int, fractured: bool, difficulty: str | None
     site = sites[int(rng.integers(len(sites)))]
     at = rng.uniform(site.low, site.high)
     shaft = anatomy.bones[site.bone][site.tube]
-    implant, added = draw_hardware(rng, shaft, at) if with_hardware else ("none", ())
-    cast = with_cast and anatomy.cast is not None
+    wanted = difficulty or grade
+    hidden = wanted != "easy"  # metal and plaster over the site would make it anything but easy
+    implant, added = draw_hardware(rng, shaft, at) if with_hardware and hidden else ("none", ())
+    cast = with_cast and hidden and anatomy.cast is not None
     if cast:
         added = (*added, draw_cast(rng, anatomy))
-    wanted = difficulty or grade
     fracture = draw_fracture(rng, kind, at, shaft.half_width(at), wanted) if fractured else None
     return Patient(anatomy, site, at, wanted, fracture, implant, added, cast)
 
