@@ -21,6 +21,9 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Evaluate on one fold of this stored split only.")
     ] = None,
     fold: Annotated[int, typer.Option(min=0, help="The held-out fold of --split.")] = 0,
+    explanations: Annotated[
+        bool, typer.Option("--explanations", help="Judge the evidence maps too, where fractures are marked.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on labelled radiographs, by slice."""
@@ -33,7 +36,14 @@ def evaluate(
         dataset = fracture_task(open_dataset(data))
         for finding in dataset.findings:
             note(f"{dataset.name}: {finding}")
-        report = run(load(model), dataset, include_seen=include_seen, split=folds, fold=fold, track=track)
+        session = load(model)
+        report = run(session, dataset, include_seen=include_seen, split=folds, fold=fold, track=track)
+        if explanations:
+            from edgefrac.trust import explanation_figures
+
+            samples = folds.split(dataset, fold)[1] if folds else dataset.samples
+            seen = frozenset[str]() if include_seen else session.contract.training_data.seen_hashes()
+            report["explanations"] = explanation_figures(session, samples, seen, track=track)
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:
         note(f"unreadable: {problem}")
@@ -54,10 +64,22 @@ def _table(report: dict[str, Any]) -> str:
             f"evidence peak in a fracture box  {_with_interval(game, 'inside')} of {game['n']};"
             f" in it or within {game['tolerance']:.0%} of the longer side  {_with_interval(game, 'near')}"
         )
+    if "explanations" in report:
+        lines += _explanations(report["explanations"])
     for name, part in report["slices"].items():
         lines.append(f"{name}  n={part['n']} positives={part['positives']}")
         lines.extend(f"  {line}" for line in _figures(part))
     return "\n".join(lines)
+
+
+def _explanations(found: dict[str, Any]) -> list[str]:
+    names = [name for name in found if f"{name}_ci" in found]
+    lines = [f"evidence maps of {found['n']} radiographs with marked fractures"]
+    lines += [f"  {name:<10} {_with_interval(found, name)}" for name in names]
+    for name, part in found["slices"].items():
+        shown = ", ".join(f"{figure} {part[figure]:.2f}" for figure in names)
+        lines.append(f"  {name}, n={part['n']}: {shown}")
+    return lines
 
 
 def _figures(figures: dict[str, Any]) -> list[str]:
