@@ -38,16 +38,14 @@ class Onnx(Target):
 
     def write(self, float_model: onnx.ModelProto, contract: Contract, plan: Plan | None, path: Path) -> None:
         self.require_float(contract)
-        from edgefrac.targets.onnx_graph import finish, half
+        from edgefrac.targets.onnx_graph import half
 
-        graph = half(float_model) if contract.precision == "fp16" else float_model
-        path.write_bytes(finish(graph, contract))
+        path.write_bytes(self._finished(half(float_model) if contract.precision == "fp16" else float_model, contract))
 
     def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
-        from edgefrac.targets.onnx_graph import finish
         from edgefrac.targets.onnx_integers import integer_model
 
-        path.write_bytes(finish(integer_model(network, contract.input.size), contract))
+        path.write_bytes(self._finished(integer_model(network, contract.input.size), contract))
 
     def read_contract(self, path: Path) -> Contract:
         from edgefrac.targets.onnx_metadata import read_contract
@@ -62,3 +60,9 @@ class Onnx(Target):
     def summary(self, placement: dict[str, Any]) -> str:
         providers = ", ".join(f"{count} {name}" for name, count in placement["providers"].items())
         return f"{providers}: {', '.join(f'{name} {count}' for name, count in placement['types'].items())}"
+
+    def _finished(self, graph: onnx.ModelProto, contract: Contract) -> bytes:
+        """The file's bytes."""
+        from edgefrac.targets.onnx_graph import finish
+
+        return finish(graph, contract)

@@ -94,7 +94,7 @@ class Target(ABC):
         return [module for module in self.modules if util.find_spec(module) is None]
 
 
-_NAMES = ("tflite", "onnx", "openvino")  # each the name of its file, too
+_NAMES = ("tflite", "onnx", "openvino", "ort")  # each the name of its file, too
 _targets: dict[str, Target] = {}
 
 

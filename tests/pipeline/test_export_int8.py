@@ -25,7 +25,7 @@ from edgefrac.quantization.exact_plan import ExactPlan  # noqa: E402
 from edgefrac.targets import onnx_integers  # noqa: E402
 from edgefrac.verification.certificate import Certificate  # noqa: E402
 
-ALL = ("tflite", "onnx", "openvino")
+ALL = ("tflite", "onnx", "openvino", "ort")
 RECIPE = "phantoms: 120\ninput_size: 64\nprecision: int8\nlimits: {min_positives: 40, min_negatives: 40}\n"
 
 
@@ -69,7 +69,12 @@ def test_all_files_give_the_integers_of_one_plan(exported: tuple[ExportResult, s
     result, notes = exported
     assert result.passed, notes
     artefacts = certificate_of(result).artefacts
-    assert {a.file for a in artefacts} == {"pooled-int8.tflite", "pooled-int8.onnx", "pooled-int8.xml"}
+    assert {a.file for a in artefacts} == {
+        "pooled-int8.tflite",
+        "pooled-int8.onnx",
+        "pooled-int8.xml",
+        "pooled-int8.ort",
+    }
     for artefact in artefacts:
         others = {a.file for a in artefacts} - {artefact.file}
         assert {row.with_file: row.images for row in artefact.agreement} == {REFERENCE: 4} | dict.fromkeys(others, 120)
@@ -93,7 +98,7 @@ def test_a_plan_makes_the_same_integers_again(exported: tuple[ExportResult, str]
     again, notes = run(tmp_path, plan=bundle / "plan.json")
     assert again.passed and again.bundle, notes
     assert (again.bundle / "plan.json").read_bytes() == (bundle / "plan.json").read_bytes()
-    for name in ("pooled-int8.tflite", "pooled-int8.onnx", "pooled-int8.xml", "pooled-int8.bin"):
+    for name in ("pooled-int8.tflite", "pooled-int8.onnx", "pooled-int8.xml", "pooled-int8.bin", "pooled-int8.ort"):
         assert file_sha256(again.bundle / name) == file_sha256(bundle / name)
 
 
@@ -139,7 +144,7 @@ def test_a_residual_network_for_colours_has_an_exact_plan(tmp_path: Path, radiog
     assert "no exact plan" not in notes
     assert result.passed, notes
     rows = [row for artefact in certificate_of(result).artefacts for row in artefact.agreement]
-    assert len(rows) == 9 and all(row.identical == 1 for row in rows)
+    assert len(rows) == 16 and all(row.identical == 1 for row in rows)
 
 
 def test_without_ranges_int8_alone_is_an_error(tmp_path: Path) -> None:
