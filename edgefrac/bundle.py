@@ -5,7 +5,7 @@
     certificate.json      what the gate found (``edgefrac.certificate/1``)
     certificate.html      the same as a page, MODEL_CARD.md in short with what the model is
     plan.json             the exact plan of the int8 files (``edgefrac.plan/1``), where they have one
-    *.tflite *.onnx       the model files
+    *.tflite *.onnx *.ort the model files
     *.xml *.bin           an OpenVINO model file and its weights
     golden/vectors.json   ``edgefrac.golden/1``: rasters, network inputs, and what each model file answers to them
     golden/*.png          the rasters and network inputs, 8-bit grey

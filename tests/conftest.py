@@ -44,6 +44,17 @@ def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_ort(tiny_onnx: Path) -> Path:
+    """That file in ONNX Runtime's own format, in a folder of its own."""
+    from edgefrac.targets.ort_convert import to_ort
+
+    path = tiny_onnx.parent / "ort" / "tiny.ort"
+    path.parent.mkdir()
+    path.write_bytes(to_ort(tiny_onnx.read_bytes()))
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_openvino(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model as a small, real .xml file with its .bin (see ``tests.openvino_model``)."""
     pytest.importorskip("openvino")

@@ -16,7 +16,7 @@ def export(
         Path | None, typer.Argument(help="Checkpoint (.safetensors) [default: the bundled reference].")
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="NAMES", help="Targets, separated by commas: tflite, onnx, openvino.")
+        str, typer.Option(metavar="NAMES", help="Targets, separated by commas: tflite, onnx, openvino, ort.")
     ] = "tflite",
     precision: Annotated[
         str | None, typer.Option(metavar="all|auto|fp32|fp16|int8|mixed", help="Which files [default: the recipe's].")
@@ -27,7 +27,9 @@ def export(
     ] = None,
     quantizer: Annotated[
         str | None,
-        typer.Option(metavar="exact|native", help="int8 by one exact plan for all targets, or TFLite's own quantizer."),
+        typer.Option(
+            metavar="exact|native", help="int8 by one exact plan for all targets, or each format's own quantizer."
+        ),
     ] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The plan.json of a bundle: make the same integers again.")

@@ -12,7 +12,7 @@ from edgefrac.cli.output import results
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="Model file (.tflite, .onnx, .xml, .safetensors) or bundle.")],
+    file: Annotated[Path, typer.Argument(help="Model file (.tflite, .onnx, .xml, .ort, .safetensors) or bundle.")],
     as_json: AsJson = False,
 ) -> None:
     """Show contract, operators, placement, certificate."""

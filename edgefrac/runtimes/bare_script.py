@@ -82,6 +82,7 @@ def _openvino(name: str, images: Any, threads: int, _: str) -> Answers:
 _RUNTIMES: dict[str, Callable[[str, Any, int, str], Answers]] = {
     ".tflite": _litert,
     ".onnx": _onnx_runtime,
+    ".ort": _onnx_runtime,
     ".xml": _openvino,
 }
 

@@ -1,4 +1,4 @@
-"""ONNX files in ONNX Runtime, on the CPU."""
+"""ONNX files, and those of ONNX Runtime's own format, in ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.contract import Contract
 from edgefrac.errors import MissingExtraError
-from edgefrac.runtimes.session import FileSession, Prediction, as_promised, errors_name_the_file
-from edgefrac.targets.onnx_metadata import sealed_model
+from edgefrac.runtimes.session import (
+    FileSession,
+    ModelKind,
+    Prediction,
+    as_promised,
+    errors_name_the_file,
+    model_kind,
+)
+from edgefrac.targets import onnx_metadata, ort_metadata
 
 _FATAL = 4
 _ELEMENTS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
@@ -24,11 +32,11 @@ _PROVIDERS = ["CPUExecutionProvider"]
 
 
 class OnnxSession(FileSession):
-    """An ONNX file in ONNX Runtime; its seal is checked before the runtime sees its bytes."""
+    """An ONNX or ORT file in ONNX Runtime; its seal is checked before the runtime sees its bytes."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
-        data, contract = sealed_model(path)
+        data, contract = _sealed_model(path)
         super().__init__(path, contract)
         ort = _runtime(path)
         with _errors_name_the_file(path, "load"):
@@ -53,7 +61,7 @@ def placement(path: Path) -> dict[str, Any]:
 
     Raises ModelFileError for a file without contract, or one that ONNX Runtime does not load.
     """
-    data, contract = sealed_model(path)
+    data, contract = _sealed_model(path)
     ort = _runtime(path)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder, _errors_name_the_file(path, "run"):
         options = _options(ort, threads=1)
@@ -69,6 +77,12 @@ def placement(path: Path) -> dict[str, Any]:
         "types": dict(sorted(types.items())),
         "providers": dict(sorted(Counter(node["provider"] for node in nodes).items())),
     }
+
+
+def _sealed_model(path: Path) -> tuple[bytes, Contract]:
+    if model_kind(path) is ModelKind.ORT:
+        return ort_metadata.sealed_model(path)
+    return onnx_metadata.sealed_model(path)
 
 
 def _result_type(node: dict[str, Any]) -> str:

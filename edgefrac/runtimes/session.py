@@ -90,6 +90,7 @@ class ModelKind(Enum):
     TFLITE = "TFLite"
     ONNX = "ONNX"
     OPENVINO = "OpenVINO IR"
+    ORT = "ORT"
     CHECKPOINT = "safetensors checkpoint"
 
 
@@ -105,7 +106,7 @@ def open_session(path: Path, threads: int = 1) -> Session:
         from edgefrac.runtimes.litert import LiteRTSession
 
         return LiteRTSession(path, threads)
-    if kind is ModelKind.ONNX:
+    if kind in (ModelKind.ONNX, ModelKind.ORT):
         from edgefrac.runtimes.ort import OnnxSession
 
         return OnnxSession(path, threads)
@@ -123,6 +124,8 @@ def model_kind(path: Path) -> ModelKind:
     head = _read_head(path)
     if head[4:8] == b"TFL3":
         return ModelKind.TFLITE
+    if head[4:8] == b"ORTM":
+        return ModelKind.ORT
     if _is_safetensors(head):
         return ModelKind.CHECKPOINT
     if _is_onnx(head):
@@ -179,6 +182,6 @@ def _foreign(path: Path, head: bytes) -> ModelFileError:
             hint="save the weights as safetensors (safetensors.torch.save_file) and export those",
         )
     return ModelFileError(
-        f"{path}: neither a TFLite, ONNX or OpenVINO file nor a safetensors checkpoint",
+        f"{path}: neither a TFLite, ONNX, OpenVINO or ORT file nor a safetensors checkpoint",
         hint="give a model file or bundle written by 'edgefrac export', or a .safetensors checkpoint",
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edgefrac.models.exportable import Exportable
     from edgefrac.quantization.integers import IntegerNetwork
-    from edgefrac.quantization.plan import Plan
+    from edgefrac.quantization.plan import Native
 
 
 @target
@@ -36,18 +36,23 @@ class Onnx(Target):
 
         return convert(exportable)
 
-    def write(self, float_model: onnx.ModelProto, contract: Contract, plan: Plan | None, path: Path) -> None:
-        self.require_float(contract)
-        from edgefrac.targets.onnx_graph import finish, half
+    def write(self, float_model: onnx.ModelProto, contract: Contract, native: Native | None, path: Path) -> None:
+        graph = float_model
+        if contract.precision == "fp16":
+            from edgefrac.targets.onnx_graph import half
 
-        graph = half(float_model) if contract.precision == "fp16" else float_model
-        path.write_bytes(finish(graph, contract))
+            graph = half(float_model)
+        elif contract.precision == "int8":
+            images = self.calibration_images(native)
+            from edgefrac.targets.onnx_quantize import quantize
+
+            graph = quantize(float_model, images)
+        path.write_bytes(self._finished(graph, contract))
 
     def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
-        from edgefrac.targets.onnx_graph import finish
         from edgefrac.targets.onnx_integers import integer_model
 
-        path.write_bytes(finish(integer_model(network, contract.input.size), contract))
+        path.write_bytes(self._finished(integer_model(network, contract.input.size), contract))
 
     def read_contract(self, path: Path) -> Contract:
         from edgefrac.targets.onnx_metadata import read_contract
@@ -62,3 +67,9 @@ class Onnx(Target):
     def summary(self, placement: dict[str, Any]) -> str:
         providers = ", ".join(f"{count} {name}" for name, count in placement["providers"].items())
         return f"{providers}: {', '.join(f'{name} {count}' for name, count in placement['types'].items())}"
+
+    def _finished(self, graph: onnx.ModelProto, contract: Contract) -> bytes:
+        """The file's bytes."""
+        from edgefrac.targets.onnx_graph import finish
+
+        return finish(graph, contract)

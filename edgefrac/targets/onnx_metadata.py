@@ -10,7 +10,7 @@ runtime sees it, and a graph whose weights lie in other files is refused, since 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgefrac.contract import Contract
@@ -55,22 +55,35 @@ def sealed_model(path: Path) -> tuple[bytes, Contract]:
         external = _has_external_data(data, 0, len(data), "model")
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not an ONNX file, or cut short ({error})") from error
+    contract = sealed_contract(path, data, entries, "an ONNX file", "onnx")
+    if external:
+        raise ModelFileError(f"{path}: some of its weights lie in other files, which EdgeFrac does not open")
+    return data, contract
+
+
+def sealed_contract(path: Path, data: bytes, entries: Mapping[str, slice], what: str, target: str) -> Contract:
+    """The contract of a file by where its metadata lie, its seal checked before; raises ModelFileError.
+
+    ``what`` is the kind of file for people, ``target`` the one that writes such files.
+    """
     if CONTRACT_KEY not in entries:
         raise ModelFileError(
-            f"{path}: an ONNX file without EdgeFrac's contract, so its input, classes and threshold are unknown",
-            hint="export it with 'edgefrac export --target onnx'",
+            f"{path}: {what} without EdgeFrac's contract, so its input, classes and threshold are unknown",
+            hint=f"export it with 'edgefrac export --target {target}'",
         )
     digest = entries.get(DIGEST_KEY)
     if digest is None or data[digest].decode("ascii", "replace") != sha256_without(data, digest):
         raise ModelFileError(f"{path}: damaged, its content does not have the SHA-256 that was written into it")
-    if external:
-        raise ModelFileError(f"{path}: some of its weights lie in other files, which EdgeFrac does not open")
-    return data, parse_contract(path, data[entries[CONTRACT_KEY]])
+    return parse_contract(path, data[entries[CONTRACT_KEY]])
 
 
 def seal(data: bytes) -> bytes:
     """Fill in the digest of a file that was written with ``DIGITS`` zeros for it."""
-    digest = _metadata(data)[DIGEST_KEY]
+    return with_digest(data, _metadata(data)[DIGEST_KEY])
+
+
+def with_digest(data: bytes, digest: slice) -> bytes:
+    """The file with its own SHA-256 at ``digest``."""
     return data[: digest.start] + sha256_without(data, digest).encode("ascii") + data[digest.stop :]
 
 

@@ -15,13 +15,13 @@ import hashlib
 import io
 import struct
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import flatbuffers
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
+from edgefrac.targets.flat_table import Table, add_table, add_vector
 from edgefrac.targets.sealing import parse_contract, read_bytes
 
 CONTRACT_KEY = "edgefrac.contract"
@@ -64,7 +64,7 @@ def find_metadata(model: bytes, name: str) -> slice | None:
     """Where the metadata buffer ``name`` lies; raises ValueError or struct.error for a damaged file."""
     if len(model) < 8 or model[4:8] != b"TFL3":
         raise ValueError("no TFL3 identifier")
-    root = _Table(model, 0 + _u32(model, 0))
+    root = Table.root(model)
     buffers = root.tables(4)
     for entry in root.tables(6):
         if model[entry.blob(0)] == name.encode():
@@ -73,53 +73,6 @@ def find_metadata(model: bytes, name: str) -> slice | None:
                 raise ValueError("metadata points outside the file")
             return buffers[number].blob(0)
     return None
-
-
-@dataclass(frozen=True)
-class _Table:
-    """One flatbuffer table; every offset is checked against the file before it is followed."""
-
-    data: bytes
-    start: int
-
-    def _field(self, index: int) -> int | None:
-        vtable = self.start - struct.unpack_from("<i", self.data, self.start)[0]
-        if not 0 <= vtable <= len(self.data) - 4:
-            raise ValueError("table points outside the file")
-        size = struct.unpack_from("<H", self.data, vtable)[0]
-        slot = 4 + 2 * index
-        if slot + 2 > size:
-            return None
-        offset = struct.unpack_from("<H", self.data, vtable + slot)[0]
-        return self.start + offset if offset else None
-
-    def u32(self, index: int) -> int:
-        position = self._field(index)
-        return 0 if position is None else _u32(self.data, position)
-
-    def _vector(self, index: int) -> tuple[int, int]:
-        position = self._field(index)
-        if position is None:
-            return 0, 0
-        start = position + _u32(self.data, position)
-        return start + 4, _u32(self.data, start)
-
-    def blob(self, index: int) -> slice:
-        start, length = self._vector(index)
-        if start + length > len(self.data):
-            raise ValueError("data ends beyond the file")
-        return slice(start, start + length)
-
-    def tables(self, index: int) -> list[_Table]:
-        start, length = self._vector(index)
-        if start + 4 * length > len(self.data):
-            raise ValueError("vector ends beyond the file")
-        places = range(start, start + 4 * length, 4)
-        return [_Table(self.data, place + _u32(self.data, place)) for place in places]
-
-
-def _u32(data: bytes, position: int) -> int:
-    return int(struct.unpack_from("<I", data, position)[0])
 
 
 def channel_labels(contract: Contract) -> list[str]:
@@ -153,7 +106,7 @@ def standard_metadata(contract: Contract) -> bytes:
         else _tensor(builder, "evidence", f"log-odds contributions; {contract.evidence}")
         for output in sorted(contract.outputs, key=lambda output: output.index)
     ]
-    subgraph = _table(builder, 9, {2: _vector(builder, inputs), 3: _vector(builder, outputs)})
+    subgraph = add_table(builder, 9, {2: add_vector(builder, inputs), 3: add_vector(builder, outputs)})
     attribution = contract.training_data.attribution
     strings = {
         0: contract.name,
@@ -164,7 +117,7 @@ def standard_metadata(contract: Contract) -> bytes:
         7: "1.0.0",
     }
     fields = {slot: builder.CreateString(text) for slot, text in strings.items()}
-    root = _table(builder, 8, {**fields, 3: _vector(builder, [subgraph])})
+    root = add_table(builder, 8, {**fields, 3: add_vector(builder, [subgraph])})
     builder.Finish(root, file_identifier=b"M001")
     return bytes(builder.Output())
 
@@ -174,27 +127,9 @@ def _tensor(
 ) -> int:
     fields = {0: builder.CreateString(name), 1: builder.CreateString(description)}
     if image:
-        properties = _table(builder, 2, {}, bytes_={0: _GRAYSCALE})
-        fields[3] = _table(builder, 3, {1: properties}, bytes_={0: _IMAGE_PROPERTIES})
+        properties = add_table(builder, 2, {}, bytes_={0: _GRAYSCALE})
+        fields[3] = add_table(builder, 3, {1: properties}, bytes_={0: _IMAGE_PROPERTIES})
     if labels:
-        file = _table(builder, 5, {0: builder.CreateString(LABEL_FILE)}, bytes_={2: _AXIS_LABELS})
-        fields[6] = _vector(builder, [file])
-    return _table(builder, 7, fields)
-
-
-def _table(
-    builder: flatbuffers.Builder, slots: int, offsets: dict[int, int], bytes_: dict[int, int] | None = None
-) -> int:
-    builder.StartObject(slots)
-    for slot, offset in offsets.items():
-        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
-    for slot, value in (bytes_ or {}).items():
-        builder.PrependInt8Slot(slot, value, 0)
-    return int(builder.EndObject())
-
-
-def _vector(builder: flatbuffers.Builder, tables: list[int]) -> int:
-    builder.StartVector(4, len(tables), 4)
-    for table in reversed(tables):
-        builder.PrependUOffsetTRelative(table)
-    return int(builder.EndVector())
+        file = add_table(builder, 5, {0: builder.CreateString(LABEL_FILE)}, bytes_={2: _AXIS_LABELS})
+        fields[6] = add_vector(builder, [file])
+    return add_table(builder, 7, fields)

@@ -40,12 +40,12 @@ def test_a_cold_start_needs_neither_torch_nor_a_second(radiograph: Path, tiny_tf
     assert not {"torch", "pydicom", "scipy"} & set(loaded)
 
 
-@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "ort"])
 def test_files_of_other_formats_predict_alike_and_need_no_torch(
     kind: str, radiograph: Path, tiny_tflite: Path, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     source: Path = request.getfixturevalue(f"tiny_{kind}")
-    for file in source.parent.iterdir():
+    for file in source.parent.glob(f"{source.stem}.*"):
         shutil.copy(file, tmp_path)
     answers = []
     for model in (tiny_tflite, tmp_path / source.name):
@@ -135,7 +135,7 @@ def test_a_full_disk_leaves_no_half_overlay(
     [
         ("cut.tflite", tflite_model.build(tflite_model.contract())[:1000], "cut short"),
         ("foreign.tflite", tflite_model.build(None), "contract"),
-        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite, ONNX or OpenVINO file"),
+        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(100), "neither a TFLite, ONNX, OpenVINO or ORT file"),
         ("weights.pt", b"\x80\x02}q\x00.", "pickle"),
     ],
 )

@@ -18,9 +18,10 @@ from edgefrac.contract import Contract, Output
 from edgefrac.errors import MissingExtraError, ModelFileError
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets import onnx_graph, openvino_graph
+from edgefrac.targets.ort_convert import to_ort
 from tests import onnx_model, openvino_model, tflite_model
 
-KINDS = ("onnx", "openvino")
+KINDS = ("onnx", "openvino", "ort")
 
 
 @pytest.fixture
@@ -46,6 +47,12 @@ def copied(path: Path, folder: Path) -> Path:
 def build_onnx(folder: Path, bias: float = tflite_model.BIAS) -> Path:
     path = folder / "broken.onnx"
     path.write_bytes(onnx_model.build(bias))
+    return path
+
+
+def build_ort(folder: Path, bias: float = tflite_model.BIAS) -> Path:
+    path = folder / "broken.ort"
+    path.write_bytes(to_ort(onnx_model.build(bias)))
     return path
 
 
@@ -98,12 +105,12 @@ def test_openvino_computes_in_float32_where_the_processor_would_rather_not(tiny_
     assert str(compiled.get_property("INFERENCE_PRECISION_HINT")) == "<Type: 'float32'>"
 
 
-@pytest.mark.parametrize("build", [build_onnx, build_openvino], ids=KINDS)
+@pytest.mark.parametrize("build", [build_onnx, build_openvino, build_ort], ids=KINDS)
 def test_a_probability_that_is_no_number_is_an_error(
     build: Callable[[Path, float], Path], tmp_path: Path, network_input: np.ndarray
 ) -> None:
     session = open_session(build(tmp_path, float("nan")))
-    with pytest.raises(ModelFileError, match=r"broken\.(onnx|xml): the model's probability is not a finite number"):
+    with pytest.raises(ModelFileError, match=r"broken\.(onnx|xml|ort): the model's probability is not a finite number"):
         session.predict(network_input)
 
 
@@ -140,11 +147,14 @@ def test_a_runtime_that_is_not_installed(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = request.getfixturevalue(f"tiny_{kind}")
-    monkeypatch.setitem(sys.modules, "onnxruntime" if kind == "onnx" else "openvino", None)
+    monkeypatch.setitem(sys.modules, "openvino" if kind == "openvino" else "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "edgefrac.targets.openvino_import", raising=False)
     with pytest.raises(MissingExtraError) as caught:
         open_session(path)
-    assert caught.value.hint == f"pip install 'edgefrac[{kind}]'" and str(path) in caught.value.message
+    assert (
+        caught.value.hint == f"pip install 'edgefrac[{kind.replace('ort', 'onnx')}]'"
+        and str(path) in caught.value.message
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,15 +44,19 @@ def test_a_checkpoint_is_recognised(tmp_path: Path) -> None:
         (
             "text.tflite",
             b"not a model, but long enough to have been one",
-            "neither a TFLite, ONNX or OpenVINO file nor",
+            "neither a TFLite, ONNX, OpenVINO or ORT file nor",
         ),
-        ("short.tflite", b"\x1c\x00\x00", "neither a TFLite, ONNX or OpenVINO file nor"),
-        ("page.xml", b'<?xml version="1.0"?><page/>', "neither a TFLite, ONNX or OpenVINO file nor"),
-        ("counter.onnx", b"\x08\x0a" + bytes(64), "neither a TFLite, ONNX or OpenVINO file nor"),
-        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(64), "neither a TFLite, ONNX or OpenVINO file nor"),
+        ("short.tflite", b"\x1c\x00\x00", "neither a TFLite, ONNX, OpenVINO or ORT file nor"),
+        ("page.xml", b'<?xml version="1.0"?><page/>', "neither a TFLite, ONNX, OpenVINO or ORT file nor"),
+        ("counter.onnx", b"\x08\x0a" + bytes(64), "neither a TFLite, ONNX, OpenVINO or ORT file nor"),
+        ("picture.tflite", b"\x89PNG\r\n\x1a\n" + bytes(64), "neither a TFLite, ONNX, OpenVINO or ORT file nor"),
         ("weights.pt", b"PK\x03\x04" + bytes(64), "pickled checkpoint"),
         ("weights.safetensors", pickle.dumps({"weight": [1.0]}, protocol=4), "pickled checkpoint"),
-        ("header.safetensors", (1 << 60).to_bytes(8, "little") + b"{}", "neither a TFLite, ONNX or OpenVINO file nor"),
+        (
+            "header.safetensors",
+            (1 << 60).to_bytes(8, "little") + b"{}",
+            "neither a TFLite, ONNX, OpenVINO or ORT file nor",
+        ),
     ],
 )
 def test_foreign_files_are_refused_by_name_and_cause(tmp_path: Path, name: str, content: bytes, cause: str) -> None:

@@ -112,6 +112,13 @@ def onnx_files(tmp_path_factory: pytest.TempPathFactory, several_tasks: Path) ->
 
 
 @pytest.fixture(scope="session")
+def ort_files(tmp_path_factory: pytest.TempPathFactory, several_tasks: Path) -> Floats:
+    """That checkpoint in ONNX Runtime's own format."""
+    pytest.importorskip("onnxruntime")
+    return floats("ort", tmp_path_factory.mktemp("ort"), several_tasks)
+
+
+@pytest.fixture(scope="session")
 def openvino_files(tmp_path_factory: pytest.TempPathFactory, several_tasks: Path) -> Floats:
     """That checkpoint in OpenVINO IR."""
     pytest.importorskip("openvino")

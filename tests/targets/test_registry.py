@@ -27,7 +27,7 @@ def test_their_order_is_not_that_of_their_imports() -> None:
 
 
 def test_the_targets_are_known_by_name_kind_and_suffix() -> None:
-    assert [target.name for target in registry.available()] == ["tflite", "onnx", "openvino"]
+    assert [target.name for target in registry.available()] == ["tflite", "onnx", "openvino", "ort"]
     for target in registry.available():
         assert registry.find(target.name) is target
         assert registry.of_kind(ModelKind(target.title).value) is target
@@ -38,10 +38,10 @@ def test_the_targets_are_known_by_name_kind_and_suffix() -> None:
 def test_an_unknown_target_is_an_error_that_lists_the_known() -> None:
     with pytest.raises(UsageError, match="target 'onxx' is not available") as caught:
         registry.find("onxx")
-    assert caught.value.hint == "one of: tflite, onnx, openvino; did you mean 'onnx'?"
+    assert caught.value.hint == "one of: tflite, onnx, openvino, ort; did you mean 'onnx'?"
 
 
-@pytest.mark.parametrize("name", ["tflite", "onnx", "openvino"])
+@pytest.mark.parametrize("name", ["tflite", "onnx", "openvino", "ort"])
 def test_what_a_target_lacks_comes_with_its_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target = registry.find(name)
     gone = target.modules[-1]
@@ -50,4 +50,4 @@ def test_what_a_target_lacks_comes_with_its_install(name: str, monkeypatch: pyte
     assert target.missing() == [gone]
     with pytest.raises(MissingExtraError) as caught:
         target.require()
-    assert (caught.value.exit_status, caught.value.hint) == (3, f"pip install 'edgefrac[{name}]'")
+    assert (caught.value.exit_status, caught.value.hint) == (3, f"pip install 'edgefrac[{target.extra}]'")
