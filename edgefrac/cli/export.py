@@ -44,6 +44,9 @@ def export(
     keep_rejected: Annotated[
         bool, typer.Option("--keep-rejected", help="Keep a file that fails its gate, as *.rejected.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail an int8 file in which an operator computes in float.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Export files shown to be equivalent, or say why not."""
@@ -63,6 +66,7 @@ def export(
             out=out,
             recipe=find_recipe("export", recipe) if recipe else None,
             keep_rejected=keep_rejected,
+            strict=strict,
         )
         result = export_bundle(request, note=note, track=track)
         document = result.to_dict()

@@ -57,6 +57,7 @@ class ExportRequest:
     out: Path = Path("bundle")
     recipe: Path | None = None
     keep_rejected: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     """Convert, quantize, gate and bundle; raises an EdgeFracError where that cannot even be tried."""
     started = time.monotonic()
     recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
-    asked = {"precision": request.precision, "quantizer": request.quantizer}
+    asked = {"precision": request.precision, "quantizer": request.quantizer, "strict": request.strict}
     recipe = ExportRecipe.model_validate({**recipe.model_dump(), **{k: v for k, v in asked.items() if v}})
     targets = _targets(request)
     subject = load_subject(request.checkpoint, request.network, recipe)
@@ -211,6 +212,7 @@ def _row(judged: Judged, bundle: Path | None) -> dict[str, Any]:
         "max_abs_diff": verdict.max_abs_diff,
         "max_abs_diff_evidence": verdict.max_abs_diff_evidence,
         "reasons": verdict.reasons,
+        "stray_floats": certificate.stray_floats,
         "diagnosis": certificate.diagnosis.model_dump() if certificate.diagnosis else None,
     }
 

@@ -25,6 +25,7 @@ from edgefrac.targets.registry import Target, find
 from edgefrac.verification.certificate import Agreement, ArtefactCertificate
 from edgefrac.verification.diagnosis import Diagnosis, FileFacts
 from edgefrac.verification.figures import Figures
+from edgefrac.verification.strict import diagnosed, held_to_integers, in_words
 from edgefrac.verification.verdict import Verdict
 
 
@@ -219,10 +220,14 @@ def _judge_one(
     before = gate.reference.answers[0]
     verdict = judge_answers(gate.reference, before, answers, made.contract, gate.recipe.limits)
     diagnosis = gate.inquiry.diagnosis(before, answers, made.contract, verdict, made.path, facts)
+    strays = placed["stray_floats"]
+    if gate.recipe.strict:
+        diagnosis = diagnosis or (diagnosed(strays) if strays else None)
+        verdict = held_to_integers(verdict, strays)
     measured = figures_of(collection, answers, made.contract)
     agreement = agreed.get(made.path.name, ())
     certificate = _certify(made, placed, gate.quantization, agreement, measured, verdict, diagnosis)
-    _say(gate.note, made.path, verdict, diagnosis)
+    _say(gate.note, made.path, verdict, diagnosis, strays)
     return Judged(made.target, made.path, made.contract, made.exact, certificate)
 
 
@@ -267,6 +272,7 @@ def _certify(
         sha256=file_sha256(made.path),
         runtime=made.target.runtime,
         placement=made.target.summary(placed),
+        stray_floats=tuple(placed["stray_floats"]),
         calibration=quantized.certificate if quantized else None,
         plan_sha256=made.exact.plan.sha256 if made.exact else None,
         agreement=agreement,
@@ -276,11 +282,13 @@ def _certify(
     )
 
 
-def _say(note: Note, path: Path, verdict: Verdict, diagnosis: Diagnosis | None) -> None:
+def _say(note: Note, path: Path, verdict: Verdict, diagnosis: Diagnosis | None, strays: Sequence[str]) -> None:
     note(f"{path.name}: {verdict.verdict}")
     if verdict.verdict != "passed":
         for reason in verdict.reasons:
             note(f"  {reason}")
+    if strays:
+        note(f"  computed in float, not in integers: {in_words(strays)}")
     if diagnosis:
         note(f"  likely cause: {diagnosis.cause} ({diagnosis.explanation})")
         note(f"  next: {diagnosis.next_step}")

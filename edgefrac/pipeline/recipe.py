@@ -22,6 +22,7 @@ class ExportRecipe(BaseModel):
     quantizer: Literal["exact", "native"] = Field(
         default="exact", description="one exact plan for all targets, or each format's own quantizer, to compare with"
     )
+    strict: bool = Field(default=False, description="fail an int8 file in which an operator computes in float")
     limits: Limits = Limits()
     input_size: int = Field(default=320, ge=32, multiple_of=32, description="for foreign networks only")
     calibration_images: int = Field(default=256, ge=8, description="drawn evenly from --calibration")

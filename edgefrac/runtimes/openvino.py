@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,11 @@ from edgefrac.contract import Contract
 from edgefrac.errors import MissingExtraError
 from edgefrac.runtimes.session import FileSession, Prediction, as_promised, errors_name_the_file
 from edgefrac.targets.openvino_metadata import sealed_model
+from edgefrac.targets.operators import Operator, described
 
 _ELEMENTS = {"u8": "uint8", "i8": "int8", "i32": "int32", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+
+_FACTS = ("layerType", "primitiveType")  # of a layer of the compiled model
 
 
 class OpenVinoSession(FileSession):
@@ -44,19 +46,30 @@ class OpenVinoSession(FileSession):
 def placement(path: Path) -> dict[str, Any]:
     """What OpenVINO's CPU plugin compiled: its layers, and the element type that each computes in.
 
-    Raises ModelFileError for a file without contract, or one that OpenVINO does not load.
+    A function that OpenVINO works into the integer kernel before it is no layer, and so none in float32. Raises
+    ModelFileError for a file without contract, or one that OpenVINO does not load.
     """
-    compiled, _ = _compile(path, threads=1)
-    facts = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
-    # the name of a kernel ends in what it computes in, where 'runtimePrecision' is that of the weights as they are
-    # stored; what has no kernel moves no data: constants, inputs and outputs, reshapes
-    kernels = [(info["layerType"].astype(str), info["primitiveType"].astype(str)) for info in facts]
-    computing = [(name, kernel.rpartition("_")[2].lower()) for name, kernel in kernels if kernel[:7] != "unknown"]
-    layers = [(name, _ELEMENTS.get(element, element)) for name, element in computing]
-    return {
-        "operators": dict(sorted(Counter(name for name, _ in layers).items())),
-        "types": dict(sorted(Counter(f"{name}:{element}" for name, element in layers).items())),
-    }
+    compiled, contract = _compile(path, threads=1)
+    layers = compiled.get_runtime_model().get_ops()
+    names = [layer.get_friendly_name() for layer in layers]
+    number = {name: n for n, name in enumerate(names)}
+    reads = [tuple(number[v.get_source_output().get_node().get_friendly_name()] for v in x.inputs()) for x in layers]
+    operators = [_operator(layer, name, its) for layer, name, its in zip(layers, names, reads, strict=True)]
+    maps = [number[o.get_node().get_friendly_name()] for o in compiled.outputs if "evidence" in o.get_names()]
+    return described(operators, maps, contract.precision)
+
+
+def _operator(layer: Any, name: str, reads: tuple[int, ...]) -> Operator:
+    """The name of a kernel ends in what it computes in, where 'runtimePrecision' is that of the weights as stored.
+
+    What has no kernel moves no data: constants, inputs and outputs, reshapes.
+    """
+    facts = {key: value.astype(str) for key, value in layer.get_rt_info().items() if key in _FACTS}
+    kind, kernel = (facts[key] for key in _FACTS)
+    if kernel.startswith("unknown"):
+        return Operator(kind, name, "none", "", reads)
+    element = kernel.rpartition("_")[2].lower()
+    return Operator(kind, name, _ELEMENTS.get(element, element), "CPU", reads)
 
 
 def _compile(path: Path, threads: int) -> tuple[Any, Contract]:

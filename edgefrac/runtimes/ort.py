@@ -25,8 +25,11 @@ from edgefrac.runtimes.session import (
     model_kind,
 )
 from edgefrac.targets import onnx_metadata, ort_metadata
+from edgefrac.targets.onnx_nodes import Node, nodes_of
+from edgefrac.targets.operators import Operator, described
 
 _FATAL = 4
+_KERNEL = "_kernel_time"  # what the profile adds to a node's name
 _ELEMENTS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _PROVIDERS = ["CPUExecutionProvider"]
 
@@ -59,23 +62,27 @@ class OnnxSession(FileSession):
 def placement(path: Path) -> dict[str, Any]:
     """What ONNX Runtime ran for one image: kernels, element types of their results, and who provided them.
 
-    Raises ModelFileError for a file without contract, or one that ONNX Runtime does not load.
+    The kernels and what each reads come from the graph as ONNX Runtime optimised it, the rest from its profile. Raises
+    ModelFileError for a file without contract, or one that ONNX Runtime does not load.
     """
     data, contract = _sealed_model(path)
     ort = _runtime(path)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder, _errors_name_the_file(path, "run"):
+        optimised = Path(folder, "optimised.onnx")
         options = _options(ort, threads=1)
         options.enable_profiling = True
         options.profile_file_prefix = f"{folder}/profile"
+        options.optimized_model_filepath = str(optimised)
         session = ort.InferenceSession(data, options, providers=_PROVIDERS)
         session.run(None, {contract.input.name: np.zeros(contract.input.shape, np.uint8)})
         events = json.loads(Path(session.end_profiling()).read_text())
-    nodes = [event["args"] for event in events if event["name"].endswith("_kernel_time")]
-    types = Counter(f"{node['op_name']}:{_result_type(node)}" for node in nodes)
+        nodes = nodes_of(optimised.read_bytes())
+    ran = {e["name"].removesuffix(_KERNEL): e["args"] for e in events if e["name"].endswith(_KERNEL)}
+    operators = _operators(nodes, ran)
+    evidence = [number for number, node in enumerate(nodes) if "evidence" in node.outputs]
     return {
-        "operators": dict(sorted(Counter(node["op_name"] for node in nodes).items())),
-        "types": dict(sorted(types.items())),
-        "providers": dict(sorted(Counter(node["provider"] for node in nodes).items())),
+        **described(operators, evidence, contract.precision),
+        "providers": dict(sorted(Counter(operator.place for operator in operators).items())),
     }
 
 
@@ -83,6 +90,31 @@ def _sealed_model(path: Path) -> tuple[bytes, Contract]:
     if model_kind(path) is ModelKind.ORT:
         return ort_metadata.sealed_model(path)
     return onnx_metadata.sealed_model(path)
+
+
+def _operators(nodes: list[Node], ran: dict[str, dict[str, Any]]) -> list[Operator]:
+    maker = {value: number for number, node in enumerate(nodes) for value in node.outputs}
+    names = _names(nodes, ran)
+    return [
+        Operator(
+            node.kind,
+            name,
+            _result_type(ran[name]),
+            ran[name]["provider"],
+            tuple(maker[value] for value in node.inputs if value in maker),
+        )
+        for node, name in zip(nodes, names, strict=True)
+    ]
+
+
+def _names(nodes: list[Node], ran: dict[str, dict[str, Any]]) -> list[str]:
+    """Each node's name in the profile, which makes names up, in order, for nodes that an optimisation left without."""
+    named = {node.name for node in nodes}
+    made_up: dict[str, list[str]] = {}
+    for name, facts in ran.items():
+        if name not in named:
+            made_up.setdefault(facts["op_name"], []).append(name)
+    return [node.name or made_up[node.kind].pop(0) for node in nodes]
 
 
 def _result_type(node: dict[str, Any]) -> str:

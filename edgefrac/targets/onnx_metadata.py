@@ -98,9 +98,9 @@ def sha256_without(data: bytes, digest: slice) -> str:
 def _metadata(data: bytes) -> dict[str, slice]:
     """Where the value of each of the model's ``metadata_props`` lies; raises ValueError for a damaged file."""
     found: dict[str, slice] = {}
-    for number, start, stop in _fields(data, 0, len(data)):
+    for number, start, stop in fields(data, 0, len(data)):
         if number == _METADATA and start < stop:
-            parts = {n: slice(a, b) for n, a, b in _fields(data, start, stop)}
+            parts = {n: slice(a, b) for n, a, b in fields(data, start, stop)}
             if _KEY in parts and _VALUE in parts:
                 key = data[parts[_KEY]].decode("utf-8")
                 if key in found:
@@ -111,14 +111,14 @@ def _metadata(data: bytes) -> dict[str, slice]:
 
 def _has_external_data(data: bytes, start: int, stop: int, message: str) -> bool:
     if message == _TENSOR:
-        return any(number in (_EXTERNAL_DATA, _DATA_LOCATION) for number, _, _ in _fields(data, start, stop))
+        return any(number in (_EXTERNAL_DATA, _DATA_LOCATION) for number, _, _ in fields(data, start, stop))
     inner = _LEADS_ON[message]
     return any(
-        number in inner and _has_external_data(data, a, b, inner[number]) for number, a, b in _fields(data, start, stop)
+        number in inner and _has_external_data(data, a, b, inner[number]) for number, a, b in fields(data, start, stop)
     )
 
 
-def _fields(data: bytes, position: int, stop: int) -> Iterator[tuple[int, int, int]]:
+def fields(data: bytes, position: int, stop: int) -> Iterator[tuple[int, int, int]]:
     """(number, start, stop) of each field of a message; a number that is no text or message has an empty range."""
     while position < stop:
         key, position = _varint(data, position, stop)

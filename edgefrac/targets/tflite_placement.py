@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from edgefrac.errors import ModelFileError
-from edgefrac.targets.tflite_graph import operator_name, read_graph, tensor_type
+from edgefrac.targets.operators import Operator, described
+from edgefrac.targets.tflite_graph import Model, operator_name, read_graph, tensor_type
 from edgefrac.targets.tflite_metadata import read_contract
+
+_DELEGATED, _OWN = "XNNPACK", "LiteRT"
 
 
 def placement(path: Path) -> dict[str, Any]:
@@ -18,29 +20,22 @@ def placement(path: Path) -> dict[str, Any]:
     """
     from edgefrac.runtimes.litert import make_interpreter
 
-    read_contract(path)
+    contract = read_contract(path)
     data = path.read_bytes()
     model = read_graph(data)
     graph = model.subgraphs[0]
-    names = [operator_name(model, operator) for operator in graph.operators]
-    types = Counter(
-        f"{name}:{tensor_type(graph.tensors[operator.outputs[0]])}"
-        for name, operator in zip(names, graph.operators, strict=True)
-    )
     try:
         interpreter = make_interpreter(data, threads=1)
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(f"{path}: LiteRT does not load it ({error})") from error
     delegates = [d for d in interpreter._get_ops_details() if d["op_name"] == "DELEGATE"]
     inside = {i for d in delegates for i in _computed_by(graph, d)}
+    operators = _operators(model, inside)
+    evidence = [n for n, operator in enumerate(graph.operators) if _gives_map(graph, operator)]
     return {
-        "operators": dict(sorted(Counter(names).items())),
-        "types": dict(sorted(types.items())),
+        **described(operators, evidence, contract.precision),
         "xnnpack_partitions": len(delegates),
-        "outside_xnnpack": [name for number, name in enumerate(names) if number not in inside],
-        "float_convolutions": sum(
-            count for key, count in types.items() if "CONV" in key and key.endswith((":float32", ":float16"))
-        ),
+        "outside_xnnpack": [operator.typed for operator in operators if operator.place == _OWN],
     }
 
 
@@ -51,9 +46,34 @@ def input_quantization(path: Path) -> tuple[float, int]:
     return float(quantization.scale[0]), int(quantization.zeroPoint[0])
 
 
+def _operators(model: Model, inside: set[int]) -> list[Operator]:
+    """All operators in order; TFLite gives them no names, so that numbers stand for them."""
+    graph = model.subgraphs[0]
+    maker = _makers(graph)
+    return [
+        Operator(
+            operator_name(model, operator),
+            str(number),
+            tensor_type(graph.tensors[operator.outputs[0]]),
+            _DELEGATED if number in inside else _OWN,
+            tuple(maker[int(i)] for i in operator.inputs if int(i) in maker),
+        )
+        for number, operator in enumerate(graph.operators)
+    ]
+
+
+def _makers(graph: Any) -> dict[int, int]:
+    return {int(index): number for number, operator in enumerate(graph.operators) for index in operator.outputs}
+
+
+def _gives_map(graph: Any, operator: Any) -> bool:
+    outputs = {int(i) for i in graph.outputs if len(graph.tensors[i].shape) == 4}
+    return not outputs.isdisjoint(int(i) for i in operator.outputs)
+
+
 def _computed_by(graph: Any, delegate: dict[str, Any]) -> set[int]:
     """Numbers of the operators between a delegate's outputs and its inputs."""
-    maker = {index: number for number, operator in enumerate(graph.operators) for index in operator.outputs}
+    maker = _makers(graph)
     stop = {int(i) for i in delegate["inputs"]}
     open_ends = [int(i) for i in delegate["outputs"]]
     found: set[int] = set()

@@ -84,6 +84,9 @@ class ArtefactCertificate(_Strict):
     device: str = "cpu"
     evidence_level: EvidenceLevel = "measured"
     placement: str = ""
+    stray_floats: tuple[str, ...] = Field(
+        default=(), description="operators of an int8 file that compute in float though integers should"
+    )
     calibration: Calibration | None = None
     plan_sha256: Sha256 | None = Field(default=None, description="of the exact plan, for an int8 file that has one")
     agreement: tuple[Agreement, ...] = ()

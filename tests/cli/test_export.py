@@ -45,12 +45,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_export_passes_its_options_on(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     options = "c.safetensors --target tflite,onnx --precision int8 --data d --calibration k --out o --keep-rejected"
-    assert main(["export", *options.split(), "--json"]) == 0
+    assert main(["export", *options.split(), "--strict", "--json"]) == 0
     request = calls["request"]
     assert request.checkpoint == Path("c.safetensors")
     assert (request.targets, request.precision, request.data) == (("tflite", "onnx"), "int8", "d")
     assert (request.calibration, request.out, request.keep_rejected) == (Path("k"), Path("o"), True)
-    assert (request.network, request.recipe) == (None, None)
+    assert (request.network, request.recipe, request.strict) == (None, None, True)
     printed = capsys.readouterr()
     assert json.loads(printed.out)["artefacts"][0]["precision"] == "int8"
     assert printed.err == "a note\n"

@@ -73,8 +73,9 @@ def test_int8_runs_in_one_piece(exported: Exported) -> None:
     found = placement(exported.files["int8"])
     assert found["xnnpack_partitions"] == 1
     # XNNPACK has no kernel from uint8 to int8: a change of zero point of the pixels, and nothing else, stays outside
-    assert found["outside_xnnpack"] == ["QUANTIZE"]
-    assert found["float_convolutions"] == 0
+    assert found["outside_xnnpack"] == ["QUANTIZE:int8"]
+    assert found["places"]["LiteRT"] == {"QUANTIZE:int8": 1} and found["places"]["XNNPACK"]["CONV_2D:int8"] == 6
+    assert found["stray_floats"] == []
     counts = found["types"]
     assert {key: counts[key] for key in counts if key.startswith(("CONV", "DEPTH", "PAD", "QUANT", "DEQUANT"))} == {
         "CONV_2D:int8": 6,
@@ -116,7 +117,8 @@ def test_int8_kernels_keep_their_sums(exported: Exported) -> None:
 
 def test_placement_tells_float_from_int8(exported: Exported) -> None:
     found = placement(exported.files["fp32"])
-    assert found["float_convolutions"] == 12 == found["operators"]["CONV_2D"] + found["operators"]["DEPTHWISE_CONV_2D"]
+    assert found["types"]["CONV_2D:float32"] + found["types"]["DEPTHWISE_CONV_2D:float32"] == 12
+    assert found["stray_floats"] == [], "in a float file float is what is meant"
     assert not [key for key in found["types"] if key.endswith(":int8")]
 
 
