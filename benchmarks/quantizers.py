@@ -6,8 +6,9 @@ In LiteRT, ONNX Runtime and OpenVINO: float32, the exact plan, and the native qu
 Runtime's static QDQ with signed weights and unsigned activations, NNCF). All files run in turns, one image each, so
 that what else the machine does strikes all alike; printed are medians with quartiles, and the ratio to float32 of the
 same runtime.
-Parity, with --data: against torch float32 on radiographs that the checkpoint never saw. The native quantizers calibrate
-on radiographs that it was trained on (without --data: on phantoms); the exact plan has the ranges that it carries.
+Parity, with --data: against torch float32 on radiographs that the checkpoint never saw. ONNX Runtime's and NNCF's
+calibrate on radiographs that it was trained on (without --data: on phantoms); TFLite's and the exact plan have the
+ranges that it carries.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,50 +30,13 @@ from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.quantizing import carried_exact
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.subject import Subject, load_subject
+from edgefrac.quantization.plan import Native
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.runtimes.torch import ExportableSession
-from edgefrac.targets import onnx_graph, openvino_graph
 from edgefrac.targets.registry import find
 
 Images = NDArray[np.uint8]
 CALIBRATION = 128
-
-
-def native_onnx(model: Any, images: Images, folder: Path) -> Any:
-    """ONNX Runtime's static quantization, QDQ, per channel."""
-    import onnx
-    from onnxruntime import quantization as ort
-
-    class Reader(ort.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.feeds = iter([{"image": image[None, :, :, None]} for image in images])
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self.feeds, None)
-
-    given, made = folder / "float.onnx", folder / "native.onnx"
-    onnx.save(model, given)
-    prepared = folder / "prepared.onnx"
-    ort.shape_inference.quant_pre_process(given, prepared, skip_symbolic_shape=True)
-    ort.quantize_static(
-        prepared,
-        made,
-        Reader(),
-        quant_format=ort.QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=ort.QuantType.QUInt8,
-        weight_type=ort.QuantType.QInt8,
-        op_types_to_quantize=["Conv", "Add"],
-    )
-    return onnx.load(made)
-
-
-def native_openvino(model: Any, images: Images) -> Any:
-    """NNCF's post-training quantization, with its bias correction."""
-    import nncf
-
-    data = nncf.Dataset(list(images), lambda image: {"image": image[None, :, :, None]})
-    return nncf.quantize(model.clone(), data, subset_size=len(images), fast_bias_correction=True)
 
 
 def files(subject: Subject, calibration: Images, folder: Path) -> dict[str, Path]:
@@ -86,12 +49,7 @@ def files(subject: Subject, calibration: Images, folder: Path) -> dict[str, Path
         paths = {kind: folder / f"{kind}{target.suffix}" for kind in ("float32", "exact", "native")}
         target.write(graph, fp32, None, paths["float32"])
         target.write_integers(network, int8, paths["exact"])
-        if name == "tflite":
-            target.write(graph, int8, subject.plan, paths["native"])
-        elif name == "onnx":
-            paths["native"].write_bytes(onnx_graph.finish(native_onnx(graph, calibration, folder), int8))
-        else:
-            openvino_graph.save(native_openvino(graph, calibration), int8, paths["native"])
+        target.write(graph, int8, Native(calibration, subject.plan), paths["native"])
         for kind, path in paths.items():
             bytes_ = sum(file.stat().st_size for file in (path, *target.companions(path)))
             made[f"{target.runtime.partition(',')[0]} {kind}"] = path

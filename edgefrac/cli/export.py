@@ -27,7 +27,9 @@ def export(
     ] = None,
     quantizer: Annotated[
         str | None,
-        typer.Option(metavar="exact|native", help="int8 by one exact plan for all targets, or TFLite's own quantizer."),
+        typer.Option(
+            metavar="exact|native", help="int8 by one exact plan for all targets, or each format's own quantizer."
+        ),
     ] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The plan.json of a bundle: make the same integers again.")

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,8 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     require_both_classes(data.name, reference)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as scratch:
         graph = cache(lambda target: target.convert(subject.exportable))
-        tflite = next((partial(graph, target) for target in targets if target.quantizes), None)
         source = Source(request.calibration, request.plan)
-        quantization = quantization_of(source, recipe, subject, tflite, reference, note, track)
+        quantization = quantization_of(source, recipe, subject, targets, graph, reference, note, track)
         ingredients = Ingredients(tuple(targets), graph, quantization)
         judged = make_and_judge(recipe, subject, ingredients, data, reference, Path(scratch), note, track)
         bundle = _bundle(request, recipe, subject, data, reference, judged, quantization)

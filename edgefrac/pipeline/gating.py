@@ -42,7 +42,7 @@ class Ingredients:
             return True
         if self.quantization is None:
             return False
-        return self.quantization.exact is not None or (target.quantizes and precision == "int8")
+        return self.quantization.exact is not None or (precision == "int8" and self.quantization.serves(target))
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ from edgefrac.quantization.calibration import carried_ranges, observed_ranges
 from edgefrac.quantization.exact_plan import ExactPlan
 from edgefrac.quantization.grids import make_plan
 from edgefrac.quantization.integers import IntegerNetwork, to_integers
-from edgefrac.quantization.plan import Plan
+from edgefrac.quantization.plan import Native
+from edgefrac.targets.registry import CALIBRATION_HINT, Target
 from edgefrac.targets.tflite_quantize import calibrate
 from edgefrac.verification.certificate import Calibration
 from edgefrac.verification.diagnosis import FileFacts, smoothness
@@ -44,7 +46,7 @@ class Exact:
 
 @dataclass(frozen=True)
 class Quantization:
-    """How int8 files are made: ``exact`` for all targets, or ``native`` ranges for TFLite's own quantizer.
+    """How int8 files are made: ``exact`` for all targets, or what each format's own quantizer works by, ``native``.
 
     ``certificate`` says where the ranges came from, ``facts`` what a diagnosis wants to know of that.
     """
@@ -52,7 +54,11 @@ class Quantization:
     certificate: Calibration
     facts: FileFacts
     exact: Exact | None = None
-    native: Plan | None = None
+    native: Native | None = None
+
+    def serves(self, target: Target) -> bool:
+        """Whether there can be an int8 file for ``target``."""
+        return self.native is None or self.native.images is not None or target.by_ranges
 
 
 @dataclass(frozen=True)
@@ -67,16 +73,17 @@ def quantization_of(
     source: Source,
     recipe: ExportRecipe,
     subject: Subject,
-    float_tflite: Callable[[], bytes] | None,
+    targets: Sequence[Target],
+    float_graph: Callable[[Target], Any],
     gate: Collection,
     note: Note,
     track: Track,
 ) -> Quantization | None:
     """The recipe's quantization of the subject; None, with a note, where there can be none.
 
-    ``float_tflite`` gives the TFLite graph that the native quantizer works on, None where no such file is wanted.
-    Raises UsageError where a calibration image is among those of the gate, ConversionError where int8 alone is wanted
-    and cannot be had, or a plan is for another network.
+    ``float_graph`` gives a target's graph, which TFLite's own quantizer takes ranges from. Raises UsageError where a
+    calibration image is among those of the gate, ConversionError where int8 alone is wanted and cannot be had, or a
+    plan is for another network.
     """
     if not {"int8", "mixed"} & {*recipe.precisions}:
         return None
@@ -85,34 +92,52 @@ def quantization_of(
         try:
             graph = _layers(subject)
         except ConversionError as error:
-            if source.plan or (recipe.precision == "int8" and float_tflite is None):
+            if source.plan or recipe.precision == "mixed":
                 raise
-            note(f"no exact plan: {error.message}")
-    if graph is None and float_tflite is None:
-        note("int8 is left out: without an exact plan there is one for TFLite only")
-        return None
-    if source.plan is None and source.folder is None and subject.plan is None:
-        if recipe.precision == "int8":
-            raise ConversionError(
-                "int8 needs activation ranges, and this network carries none",
-                hint="give radiographs of its training split with --calibration DIR",
-            )
-        note("int8 is left out: it needs radiographs of the training split (--calibration DIR)")
-        return None
+            note(f"no exact plan, so that each format's own quantizer makes int8: {error.message}")
+    elif source.plan is not None or recipe.precision == "mixed":
+        raise UsageError("--plan and mixed precision are for the exact plan alone", hint="--quantizer exact")
     if source.plan is not None and source.folder is not None:
         raise UsageError("give either --plan or --calibration: a plan has its ranges")
     if source.plan is not None and graph is not None:
         plan = _read_plan(source.plan)
         return Quantization(Calibration(source=plan.source), {}, exact=_carried_out(plan, graph, subject))
+    if not _has_ranges(source, recipe, subject, targets if graph is None else (), note):
+        return None
     images, calibration, facts = _calibration(source.folder, recipe, subject, gate, note)
     if graph is None:
-        assert float_tflite is not None
-        native = calibrate(float_tflite(), images, track) if images is not None else subject.plan
-        return Quantization(calibration, facts, native=native)
+        ranges = subject.plan
+        by_ranges = next((target for target in targets if target.by_ranges), None)
+        if images is not None:
+            ranges = calibrate(float_graph(by_ranges), images, track) if by_ranges else None
+        return Quantization(calibration, facts, native=Native(images, ranges))
     if images is None:
         return Quantization(calibration, facts, exact=carried_exact(subject))
     plan = make_plan(graph, observed_ranges(graph, images, track), subject.identity.architecture, calibration.source)
     return Quantization(calibration, facts, exact=_carried_out(plan, graph, subject))
+
+
+def _has_ranges(source: Source, recipe: ExportRecipe, subject: Subject, native: Sequence[Target], note: Note) -> bool:
+    """Whether there are radiographs, or ranges to do without; says which of the ``native`` targets cannot do without.
+
+    Raises ConversionError where nothing but codes is wanted and cannot be had for all targets.
+    """
+    if source.plan is not None or source.folder is not None:
+        return True
+    waiting = " and ".join(target.name for target in native if not target.by_ranges)
+    needs = "radiographs of the training split (--calibration DIR)"
+    if subject.plan is None:
+        missing = "int8 needs activation ranges, and this network carries none"
+        left_out = f"int8 is left out: it needs {needs}"
+    elif waiting:
+        missing = f"native int8 for {waiting} needs radiographs, which no ranges of a checkpoint stand in for"
+        left_out = f"int8 is left out for {waiting}: a quantizer of their own needs {needs}"
+    else:
+        return True
+    if recipe.precision in ("int8", "mixed"):
+        raise ConversionError(missing, hint=CALIBRATION_HINT)
+    note(left_out)
+    return subject.plan is not None and any(target.by_ranges for target in native)
 
 
 def carried_exact(subject: Subject) -> Exact:

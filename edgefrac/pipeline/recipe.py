@@ -20,7 +20,7 @@ class ExportRecipe(BaseModel):
 
     precision: Literal["all", "auto", "fp32", "fp16", "int8", "mixed"] = "all"
     quantizer: Literal["exact", "native"] = Field(
-        default="exact", description="one exact plan for all targets, or TFLite's own quantizer, to compare with"
+        default="exact", description="one exact plan for all targets, or each format's own quantizer, to compare with"
     )
     limits: Limits = Limits()
     input_size: int = Field(default=320, ge=32, multiple_of=32, description="for foreign networks only")

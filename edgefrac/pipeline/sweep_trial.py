@@ -28,6 +28,7 @@ from edgefrac.pipeline.study import train_fold, trained_fold
 from edgefrac.pipeline.subject import load_subject
 from edgefrac.pipeline.sweep_recipe import Sweep
 from edgefrac.progress import Note, Track
+from edgefrac.quantization.plan import Native
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.targets import tflite
 from edgefrac.targets.registry import find
@@ -140,7 +141,7 @@ def _write_int8(checkpoint: Path, path: Path, note: Note) -> Path:
             target.write_integers(carried_exact(subject).network, contract, path)
         except ConversionError as error:
             note(f"no exact plan: {error.message}")
-            target.write(target.convert(subject.exportable), contract, subject.plan, path)
+            target.write(target.convert(subject.exportable), contract, Native(None, subject.plan), path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     return path

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edgefrac.models.exportable import Exportable
     from edgefrac.quantization.integers import IntegerNetwork
-    from edgefrac.quantization.plan import Plan
+    from edgefrac.quantization.plan import Native
 
 
 @target
@@ -36,11 +36,18 @@ class Onnx(Target):
 
         return convert(exportable)
 
-    def write(self, float_model: onnx.ModelProto, contract: Contract, plan: Plan | None, path: Path) -> None:
-        self.require_float(contract)
-        from edgefrac.targets.onnx_graph import half
+    def write(self, float_model: onnx.ModelProto, contract: Contract, native: Native | None, path: Path) -> None:
+        graph = float_model
+        if contract.precision == "fp16":
+            from edgefrac.targets.onnx_graph import half
 
-        path.write_bytes(self._finished(half(float_model) if contract.precision == "fp16" else float_model, contract))
+            graph = half(float_model)
+        elif contract.precision == "int8":
+            images = self.calibration_images(native)
+            from edgefrac.targets.onnx_quantize import quantize
+
+            graph = quantize(float_model, images)
+        path.write_bytes(self._finished(graph, contract))
 
     def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
         from edgefrac.targets.onnx_integers import integer_model

@@ -15,7 +15,7 @@ from edgefrac.targets.registry import Target, target
 if TYPE_CHECKING:
     from edgefrac.models.exportable import Exportable
     from edgefrac.quantization.integers import IntegerNetwork
-    from edgefrac.quantization.plan import Plan
+    from edgefrac.quantization.plan import Native
     from edgefrac.targets.openvino_import import ov
 
 
@@ -29,18 +29,23 @@ class OpenVino(Target):
     runtime = "OpenVINO, CPU"
     extra = "openvino"
     modules = ("torch", "openvino")
-    packages = ("openvino",)
+    packages = ("openvino", "nncf")
 
     def convert(self, exportable: Exportable) -> ov.Model:
         from edgefrac.targets.openvino_convert import convert
 
         return convert(exportable)
 
-    def write(self, float_model: ov.Model, contract: Contract, plan: Plan | None, path: Path) -> None:
-        self.require_float(contract)
+    def write(self, float_model: ov.Model, contract: Contract, native: Native | None, path: Path) -> None:
+        graph = float_model
+        if contract.precision == "int8":
+            images = self.calibration_images(native)
+            from edgefrac.targets.openvino_quantize import quantize
+
+            graph = quantize(float_model, images)
         from edgefrac.targets.openvino_graph import save
 
-        save(float_model, contract, path)
+        save(graph, contract, path)
 
     def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
         from edgefrac.targets.openvino_graph import save

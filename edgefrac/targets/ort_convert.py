@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import flatbuffers
 
@@ -43,15 +42,15 @@ def to_ort(onnx_file: bytes) -> bytes:
         written = Path(folder) / "model.ort"
         options.optimized_model_filepath = str(written)
         try:
-            # constants stay as they are: float16 kernels would become float32 ones
-            _convert(onnxruntime, onnx_file, options, without=["ConstantFolding"])
+            onnxruntime.InferenceSession(
+                onnx_file,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["ConstantFolding"],  # which would make float32 kernels of float16 ones
+            )
         except Exception as error:  # ONNX Runtime's own classes have no base but this
             raise cannot_convert("ORT", error) from error
         return seal(ordered(written.read_bytes()))
-
-
-def _convert(onnxruntime: Any, onnx_file: bytes, options: Any, without: list[str]) -> None:
-    onnxruntime.InferenceSession(onnx_file, options, providers=["CPUExecutionProvider"], disabled_optimizers=without)
 
 
 def ordered(data: bytes) -> bytes:

@@ -15,10 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from edgefrac.errors import ConversionError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edgefrac.contract import Contract
     from edgefrac.models.exportable import Exportable
     from edgefrac.quantization.integers import IntegerNetwork
-    from edgefrac.quantization.plan import Plan
+    from edgefrac.quantization.plan import Native
+
+
+CALIBRATION_HINT = "give radiographs of the training split with --calibration DIR"
 
 
 class Target(ABC):
@@ -35,18 +41,18 @@ class Target(ABC):
     extra: ClassVar[str]
     modules: ClassVar[tuple[str, ...]]
     packages: ClassVar[tuple[str, ...]]
-    quantizes: ClassVar[bool] = False
-    """Whether int8 files can be written by the format's own quantizer, too."""
+    by_ranges: ClassVar[bool] = False
+    """Whether the format's own quantizer works by ranges, which checkpoints carry; others want radiographs."""
 
     @abstractmethod
     def convert(self, exportable: Exportable) -> Any:
         """The network as a float32 graph of this format; raises ConversionError."""
 
     @abstractmethod
-    def write(self, float_model: Any, contract: Contract, plan: Plan | None, path: Path) -> None:
+    def write(self, float_model: Any, contract: Contract, native: Native | None, path: Path) -> None:
         """Write the finished file, and its companions, in the contract's precision; raises ConversionError.
 
-        int8 is for targets that quantize by themselves, by a ``plan``.
+        int8 is quantized by the format's own quantizer, by what ``native`` has for it.
 
         The same arguments give the same bytes.
         """
@@ -79,10 +85,11 @@ class Target(ABC):
         """Scale and zero point of the file's pixels, where the format has such a thing."""
         return None
 
-    def require_float(self, contract: Contract) -> None:
-        """Raise ConversionError where a float graph is to be called int8."""
-        if contract.precision == "int8":
-            raise ConversionError(f"int8 for {self.name} needs the exact plan", hint="--quantizer exact")
+    def calibration_images(self, native: Native | None) -> NDArray[np.uint8]:
+        """Network inputs uint8 [N, S, S] for its own quantizer; raises ConversionError where none are given."""
+        if native is None or native.images is None:
+            raise ConversionError(f"native int8 for {self.name} needs radiographs", hint=CALIBRATION_HINT)
+        return native.images
 
     def require(self) -> None:
         """Raise MissingExtraError where something is missing to export to this target."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ConversionError
-from edgefrac.targets.registry import Target, target
+from edgefrac.targets.registry import CALIBRATION_HINT, Target, target
 
 if TYPE_CHECKING:
     from edgefrac.models.exportable import Exportable
     from edgefrac.quantization.integers import IntegerNetwork
-    from edgefrac.quantization.plan import Plan
+    from edgefrac.quantization.plan import Native, Plan
 
 SUFFIX = ".tflite"
 
@@ -41,7 +41,7 @@ def write(float_model: bytes, contract: Contract, plan: Plan | None = None) -> b
     else:
         raise ConversionError(
             "int8 needs activation ranges, and this checkpoint carries none",
-            hint="give radiographs of the training split with --calibration DIR",
+            hint=CALIBRATION_HINT,
         )
     return finish(graph, contract)
 
@@ -57,13 +57,13 @@ class TFLite(Target):
     extra = "tflite"
     modules = ("torch", "litert_torch", "ai_edge_quantizer")
     packages = ("litert-torch", "ai-edge-quantizer", "ai-edge-litert")
-    quantizes = True
+    by_ranges = True
 
     def convert(self, exportable: Exportable) -> bytes:
         return convert_float(exportable)
 
-    def write(self, float_model: bytes, contract: Contract, plan: Plan | None, path: Path) -> None:
-        path.write_bytes(write(float_model, contract, plan))
+    def write(self, float_model: bytes, contract: Contract, native: Native | None, path: Path) -> None:
+        path.write_bytes(write(float_model, contract, native.plan if native else None))
 
     def write_integers(self, network: IntegerNetwork, contract: Contract, path: Path) -> None:
         from edgefrac.targets.tflite_graph import finish

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -18,15 +20,25 @@ from edgefrac.bundle import open_bundle  # noqa: E402
 from edgefrac.datasets.phantom import phantom_dataset, write_phantoms  # noqa: E402
 from edgefrac.digest import file_sha256  # noqa: E402
 from edgefrac.errors import ConversionError, UsageError  # noqa: E402
+from edgefrac.evaluation import Collection  # noqa: E402
+from edgefrac.imaging.preprocess import preprocess  # noqa: E402
 from edgefrac.pipeline.agreement import REFERENCE  # noqa: E402
 from edgefrac.pipeline.export import ExportRequest, ExportResult, export_bundle  # noqa: E402
+from edgefrac.pipeline.quantizing import Source, quantization_of  # noqa: E402
+from edgefrac.pipeline.recipe import ExportRecipe  # noqa: E402
+from edgefrac.pipeline.subject import load_subject  # noqa: E402
 from edgefrac.progress import silent  # noqa: E402
 from edgefrac.quantization.exact_plan import ExactPlan  # noqa: E402
+from edgefrac.quantization.plan import Native, Plan  # noqa: E402
 from edgefrac.targets import onnx_integers  # noqa: E402
+from edgefrac.targets.registry import Target, find  # noqa: E402
 from edgefrac.verification.certificate import Certificate  # noqa: E402
 
 ALL = ("tflite", "onnx", "openvino", "ort")
 RECIPE = "phantoms: 120\ninput_size: 64\nprecision: int8\nlimits: {min_positives: 40, min_negatives: 40}\n"
+LOOSE = RECIPE.replace(
+    "}", ", auroc_loss: 0.05, evidence_correlation: 0, flips: 1, sensitivity_loss: 1, specificity_loss: 1}"
+)
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +120,7 @@ def test_another_process_makes_the_same_bytes(
     """From the radiographs, with another order of hashes, in another time zone and folder."""
     surroundings = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Kathmandu", "PYTHONPATH": str(Path.cwd())}
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    options = ["--recipe", "recipe.yaml", "--calibration", str(radiographs), "--target", "tflite,onnx,openvino"]
+    options = ["--recipe", "recipe.yaml", "--calibration", str(radiographs), "--target", ",".join(ALL)]
     done = subprocess.run(
         [sys.executable, "-m", "edgefrac", "export", "--model", "tests.pipeline.networks:pooled", *options],
         capture_output=True,
@@ -119,7 +131,7 @@ def test_another_process_makes_the_same_bytes(
     assert done.returncode == 0, done.stderr
     bundle = exported[0].bundle
     assert bundle
-    files = ["plan.json", *(f"pooled-int8.{suffix}" for suffix in ("tflite", "onnx", "xml", "bin"))]
+    files = ["plan.json", *(f"pooled-int8.{suffix}" for suffix in ("tflite", "onnx", "xml", "bin", "ort"))]
     assert [file_sha256(tmp_path / "bundle" / f) for f in files] == [file_sha256(bundle / f) for f in files]
 
 
@@ -152,23 +164,80 @@ def test_without_ranges_int8_alone_is_an_error(tmp_path: Path) -> None:
         run(tmp_path, targets=("onnx",))
 
 
-def test_the_native_quantizer_is_for_tflite_alone(tmp_path: Path, radiographs: Path) -> None:
-    result, notes = run(tmp_path, calibration=radiographs, quantizer="native")
-    assert result.bundle, notes
-    assert [(row["target"], row["precision"]) for row in result.rows] == [("tflite", "int8")]
-    (artefact,) = certificate_of(result).artefacts
-    assert artefact.plan_sha256 is None and not artefact.agreement
+def test_each_format_keeps_its_own_quantizer(
+    tmp_path: Path, radiographs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result, notes = run(tmp_path, calibration=radiographs, quantizer="native", recipe=LOOSE)
+    assert result.bundle and result.passed, notes
+    artefacts = {a.target: a for a in certificate_of(result).artefacts}
+    assert set(artefacts) == set(ALL)
     assert not (result.bundle / "plan.json").exists()
+    for artefact in artefacts.values():
+        assert artefact.plan_sha256 is None and not artefact.agreement
+        assert artefact.calibration and len(artefact.calibration.sha256) == 16
+    assert "QLinearConv:uint8 " in artefacts["onnx"].placement and "QLinearConv:uint8 " in artefacts["ort"].placement
+    assert "Convolution:int8 " in artefacts["openvino"].placement
+    assert all(row["precision"] == "int8" and row["max_abs_diff"] > 0 for row in result.rows)
+    assert capfd.readouterr().out == "", "what --json prints has to be one document"
 
 
-def test_what_no_integer_layer_computes_is_named_and_left_to_tflite(tmp_path: Path, radiographs: Path) -> None:
-    loose = RECIPE + "limits: {evidence_correlation: 0, flips: 1, sensitivity_loss: 1, specificity_loss: 1}\n"
-    loose = loose.replace("limits: {min_positives: 40, min_negatives: 40}\n", "", 1)
-    result, notes = run(tmp_path, network="hard_swish", calibration=radiographs, recipe=loose)
-    assert "no exact plan: no integer layer computes Hardswish" in notes
-    assert [(row["target"], row["precision"]) for row in result.rows] == [("tflite", "int8")]
-    with pytest.raises(ConversionError, match="Hardswish"):
-        run(tmp_path, network="hard_swish", calibration=radiographs, targets=("onnx",))
+def test_native_files_are_the_same_bytes_again(tmp_path: Path, radiographs: Path) -> None:
+    subject = load_subject(None, "tests.pipeline.networks:pooled", ExportRecipe(input_size=64))
+    contract = subject.exportable.contract("int8", subject.identity, "phantoms")
+    images = np.stack([preprocess(sample.read().pixels, 64) for sample in phantom_dataset(8, 77).samples])
+    for target in (find(name) for name in ("onnx", "openvino")):
+        graph = target.convert(subject.exportable)
+        made = []
+        for number in range(2):
+            path = tmp_path / f"{number}{target.suffix}"
+            target.write(graph, target.promise(contract), Native(images, None), path)
+            made.append([file.read_bytes() for file in (path, *target.companions(path))])
+        assert made[0] == made[1]
+        target.write(graph, target.promise(contract), Native(images // 2, None), path)
+        assert path.read_bytes() != made[0][0], "radiographs half as bright have other ranges"
+
+
+def test_carried_ranges_do_for_tflite_alone() -> None:
+    """What only radiographs can calibrate is left out with a note, or an error where int8 alone was asked for."""
+    subject = replace(
+        load_subject(None, "tests.pipeline.networks:pooled", ExportRecipe(input_size=64)),
+        plan=Plan({"input": (-1.0, 1.0)}),
+    )
+    targets = [find(name) for name in ALL]
+    gate = Collection()
+
+    def quantization(precision: str, wanted: list[Target], plan: Path | None = None) -> tuple[Any, str]:
+        notes: list[str] = []
+        recipe = ExportRecipe.model_validate({"precision": precision, "quantizer": "native"})
+        found = quantization_of(Source(None, plan), recipe, subject, wanted, lambda _: None, gate, notes.append, silent)
+        return found, "\n".join(notes)
+
+    found, notes = quantization("all", targets)
+    assert [found.serves(target) for target in targets] == [True, False, False, False]
+    assert (
+        "int8 is left out for onnx and openvino and ort: a quantizer of their own needs" in notes
+        and "--calibration DIR" in notes
+    )
+    found, notes = quantization("auto", targets[1:3])
+    assert found is None and "int8 is left out for onnx and openvino" in notes
+    with pytest.raises(ConversionError, match="native int8 for onnx needs radiographs") as caught:
+        quantization("int8", targets[:2])
+    assert "--calibration DIR" in caught.value.hint
+    assert quantization("int8", targets[:1])[1] == ""
+    with pytest.raises(UsageError, match="--plan and mixed precision are for the exact plan alone"):
+        quantization("int8", targets, Path("plan.json"))
+    with pytest.raises(UsageError, match="--plan and mixed precision are for the exact plan alone"):
+        quantization("mixed", targets)
+
+
+def test_what_no_integer_layer_computes_is_named_and_left_to_each_formats_quantizer(
+    tmp_path: Path, radiographs: Path
+) -> None:
+    result, notes = run(
+        tmp_path, network="hard_swish", calibration=radiographs, recipe=LOOSE, targets=("tflite", "onnx")
+    )
+    assert "no exact plan, so that each format's own quantizer makes int8: no integer layer computes Hardswish" in notes
+    assert [(row["target"], row["precision"]) for row in result.rows] == [("tflite", "int8"), ("onnx", "int8")]
 
 
 def test_a_file_that_computes_other_integers_is_told(
@@ -192,9 +261,9 @@ def test_layers_that_lose_most_stay_in_float32_where_int8_fails(tmp_path: Path, 
     auto = RECIPE.replace("precision: int8", "precision: auto")
     result, notes = run(tmp_path / "auto", network="uneven", calibration=radiographs, recipe=auto)
     assert result.passed and result.bundle, notes
-    assert [(row["precision"], row["verdict"]) for row in result.rows] == [("int8", "failed")] * 3 + [
+    assert [(row["precision"], row["verdict"]) for row in result.rows] == [("int8", "failed")] * 4 + [
         ("mixed", "passed")
-    ] * 3
+    ] * 4
     plan = ExactPlan.from_json((result.bundle / "plan.json").read_text(), "plan.json")
     assert plan.floats == ("conv000", "conv001"), notes
     passed = [a for a in certificate_of(result).artefacts if a.verdict.verdict == "passed"]
@@ -205,5 +274,5 @@ def test_layers_that_lose_most_stay_in_float32_where_int8_fails(tmp_path: Path, 
         tmp_path / "again", network="uneven", plan=result.bundle / "plan.json", recipe=RECIPE.replace("int8", "mixed")
     )
     assert again.passed and again.bundle, notes
-    for name in ("uneven-mixed2.tflite", "uneven-mixed2.onnx", "uneven-mixed2.xml"):
+    for name in ("uneven-mixed2.tflite", "uneven-mixed2.onnx", "uneven-mixed2.xml", "uneven-mixed2.ort"):
         assert file_sha256(again.bundle / name) == file_sha256(result.bundle / name)

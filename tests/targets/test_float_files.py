@@ -16,6 +16,7 @@ from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.exportable import Exportable, from_checkpoint, identify
 from edgefrac.models.external import load_external
 from edgefrac.prediction import REFERENCE_CHECKPOINT
+from edgefrac.quantization.plan import Native
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.runtimes.torch import ExportableSession
 from edgefrac.targets.registry import find, of_name
@@ -251,10 +252,10 @@ def test_a_graph_that_does_not_keep_the_contract(made: Floats, tmp_path: Path) -
         made.target.write(made.graph, contract.model_copy(update={"input": wrong}), None, tmp_path / "wrong")
 
 
-def test_int8_waits_for_the_exact_plan(made: Floats, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match=rf"int8 for {made.target.name} needs the exact plan"):
-        made.target.write(made.graph, made.contract("int8"), None, tmp_path / "model")
-    assert list(tmp_path.iterdir()) == []
+def test_native_int8_waits_for_radiographs(made: Floats, tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=rf"native int8 for {made.target.name} needs radiographs") as caught:
+        made.target.write(made.graph, made.contract("int8"), Native(None, None), tmp_path / "model")
+    assert "--calibration" in caught.value.hint and list(tmp_path.iterdir()) == []
 
 
 def test_an_absent_file(made: Floats, tmp_path: Path) -> None:

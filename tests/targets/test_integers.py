@@ -121,6 +121,19 @@ def test_onnx_runtime_fuses_every_layer(network: IntegerNetwork, tmp_path: Path)
     assert "Conv" not in kinds and "QuantizeLinear" not in kinds
 
 
+def test_onnx_codes_are_as_qualcomms_compiler_wants_them(network: IntegerNetwork) -> None:
+    """Unsigned activations; signed weights, symmetric, one scale for each channel."""
+    graph = onnx_integers.integer_model(network, SIZE).graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    written = [constants[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert written and {zero.dtype for zero in written} == {np.dtype(np.uint8)}
+    weights = [n.input for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0].endswith("_weight")]
+    assert len(weights) == sum(isinstance(layer, IntegerConvolution) for layer in network.layers)
+    for weight, scale, zero in weights:
+        assert constants[weight].dtype == np.int8 and not constants[zero].any()
+        assert constants[scale].shape == (len(constants[weight]),)
+
+
 def test_openvino_runs_every_convolution_in_int8(network: IntegerNetwork) -> None:
     compiled = openvino.Core().compile_model(openvino_integers.integer_model(network, SIZE), "CPU")
     facts = [{k: v.value for k, v in op.get_rt_info().items()} for op in compiled.get_runtime_model().get_ops()]
