@@ -61,11 +61,11 @@ def _branches(network: IntegerNetwork) -> set[str]:
 
 def _convolution(network: IntegerNetwork, layer: IntegerConvolution, source: Any) -> Any:
     scale = network.weight_scale(layer)
-    depthwise = layer.groups > 1
-    codes = layer.weight[:, :, None] if depthwise else layer.weight  # [groups, 1, 1, kh, kw]
-    per_kernel = (-1,) + (1,) * (codes.ndim - 1)
-    weight = ops.multiply(ops.convert(ops.constant(codes), "f32"), scale.reshape(per_kernel))
-    make = ops.group_convolution if depthwise else ops.convolution
+    grouped = layer.groups > 1
+    kernels = (layer.groups, -1) if grouped else (-1,)  # [groups, O/groups, I/groups, kh, kw], or without groups
+    codes = layer.weight.reshape(*kernels, *layer.weight.shape[1:])
+    weight = ops.multiply(ops.convert(ops.constant(codes), "f32"), scale.reshape(*kernels, 1, 1, 1))
+    make = ops.group_convolution if grouped else ops.convolution
     around = [layer.padding] * 2
     result = make(source, weight, [layer.stride] * 2, around, around, [1, 1])
     bias = layer.bias.astype(np.float64) * scale * network.grids[layer.source].scale
