@@ -7,6 +7,7 @@ from its name but tested on numbers: the input of its last linear layer must equ
 
 from __future__ import annotations
 
+import copy
 import importlib
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgefrac.contract import Task
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.channel_graph import traced
 from edgefrac.models.exportable import Exportable, ExportNet
+from edgefrac.models.folding import merge_branches
 
 _PROBE = 96
 
@@ -122,6 +124,7 @@ def load_external(spec: str, size: int) -> Exportable:
     """
     network = _build(spec)
     channels, outputs = _geometry(spec, network, size)
+    network = _merged(network, channels, size)
     found = _pooled_features(network, channels, size)
     task = Task(
         name="fracture",
@@ -159,6 +162,21 @@ def _build(spec: str) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UsageError(f"--model {spec}: the factory returned a {type(network).__name__}, not a torch.nn.Module")
     return network.eval()
+
+
+def _merged(network: nn.Module, channels: int, size: int) -> nn.Module:
+    """The network as it is deployed: branches that only training needs are one convolution (RepVGG, MobileOne).
+
+    Left as it is where it has none, or computes something else without them.
+    """
+    if not any(hasattr(module, "reparameterize") for module in network.modules()):
+        return network
+    merged = copy.deepcopy(network)
+    merge_branches(merged)
+    image = torch.randn(1, channels, size, size, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        same = torch.allclose(merged(image), network(image), rtol=1e-4, atol=1e-4)
+    return merged if same else network
 
 
 def _geometry(spec: str, network: nn.Module, size: int) -> tuple[int, int]:

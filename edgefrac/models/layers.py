@@ -164,10 +164,7 @@ class _Reader:
             raise ConversionError(f"no integer layer computes {type(module).__name__} ('{node.target}')")
 
     def _convolution(self, module: nn.Conv2d, source: fx.Node) -> Convolution:
-        sides = {*module.padding} if isinstance(module.padding, tuple) else {-1}
-        if len(sides) != 1 or -1 in sides or len({*module.stride}) != 1 or {*module.dilation} != {1}:
-            raise ConversionError(f"{module} has no integer layer")
-        weight = module.weight.detach()
+        weight, padding = _padded_alike(module)
         weight = weight.sum(1, keepdim=True) if source in self.repeated else weight
         bias = torch.zeros(module.out_channels) if module.bias is None else module.bias.detach()
         return Convolution(
@@ -176,7 +173,7 @@ class _Reader:
             weight.contiguous().numpy(),
             bias.double().numpy(),
             int(module.stride[0]),
-            int(sides.pop()) + self.padded.get(source, 0),
+            padding + self.padded.get(source, 0),
             module.groups,
         )
 
@@ -230,6 +227,25 @@ class _Reader:
             raise ConversionError(f"{_described(source)} is read before and after its activation")
         self.layers[-1] = layer
         self.value[node] = layer.name
+
+
+def _padded_alike(module: nn.Conv2d) -> tuple[torch.Tensor, int]:
+    """A convolution's weight, and the zero padding that all its sides have.
+
+    TensorFlow's "same" padding, timm's Conv2dSame, pads an image with an even side one cell less before it than behind
+    it where the stride is 2: that is padding alike with a kernel that has zeros in one row and one column more.
+    """
+    weight = module.weight.detach()
+    kernel, stride = {*module.kernel_size}, {*module.stride}
+    sides = {*module.padding} if isinstance(module.padding, tuple) else {-1}
+    if len(sides) != 1 or -1 in sides or len(stride) != 1 or {*module.dilation} != {1}:
+        raise ConversionError(f"{module} has no integer layer")
+    if type(module).forward is nn.Conv2d.forward:
+        return weight, int(sides.pop())
+    if type(module).__name__ == "Conv2dSame" and kernel <= {1, 3, 5, 7} and len(kernel) == 1 and stride <= {1, 2}:
+        before = 1 if stride == {2} and kernel != {1} else 0
+        return functional.pad(weight, (before, 0, before, 0)), kernel.pop() // 2
+    raise ConversionError(f"{module} computes more than a convolution, which has no integer layer")
 
 
 def _described(node: fx.Node) -> str:

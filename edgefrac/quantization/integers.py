@@ -268,11 +268,9 @@ def _convolve(values: NDArray[Any], layer: IntegerConvolution | FloatConvolution
     weight = layer.weight.astype(np.float64)
     if layer.groups == len(values) == len(weight):
         return np.asarray(np.einsum("chwij,cij->chw", windows, weight[:, 0], optimize=True))
-    if layer.groups != 1:
-        raise ConversionError(f"{layer.name}: no integer kernel for {layer.groups} groups")
-    inputs, height, width = windows.shape[:3]
-    columns = windows.transpose(0, 3, 4, 1, 2).reshape(inputs * kernel * kernel, -1)
-    return np.asarray((weight.reshape(len(weight), -1) @ columns).reshape(-1, height, width))
+    height, width = windows.shape[1:3]
+    columns = windows.transpose(0, 3, 4, 1, 2).reshape(layer.groups, -1, height * width)
+    return np.asarray((weight.reshape(layer.groups, -1, columns.shape[1]) @ columns).reshape(-1, height, width))
 
 
 def _windows(values: NDArray[Any], kernel: int, stride: int, padding: int) -> NDArray[np.float64]:

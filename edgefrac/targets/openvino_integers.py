@@ -64,16 +64,16 @@ def _branches(network: IntegerNetwork) -> set[str]:
 
 
 def _convolution(network: IntegerNetwork, layer: IntegerConvolution | FloatConvolution, source: Any) -> Any:
-    kernels = layer.weight[:, :, None] if layer.groups > 1 else layer.weight  # [groups, 1, 1, kh, kw]
+    grouped = layer.groups > 1
+    shape = (layer.groups, -1) if grouped else (-1,)  # [groups, O/groups, I/groups, kh, kw], or without groups
+    kernels = layer.weight.reshape(*shape, *layer.weight.shape[1:])
     if isinstance(layer, FloatConvolution):
         weight, bias = ops.constant(kernels), layer.bias
     else:
         scale = network.weight_scale(layer)
-        per_kernel = (-1,) + (1,) * (kernels.ndim - 1)
-        weight = ops.multiply(ops.convert(ops.constant(kernels), "f32"), scale.reshape(per_kernel))
-        exact = layer.bias.astype(np.float64) * scale * network.grids[layer.source].scale
-        bias = exact.astype(np.float32)
-    make = ops.group_convolution if layer.groups > 1 else ops.convolution
+        weight = ops.multiply(ops.convert(ops.constant(kernels), "f32"), scale.reshape(*shape, 1, 1, 1))
+        bias = (layer.bias.astype(np.float64) * scale * network.grids[layer.source].scale).astype(np.float32)
+    make = ops.group_convolution if grouped else ops.convolution
     around = [layer.padding] * 2
     result = make(source, weight, [layer.stride] * 2, around, around, [1, 1])
     return ops.add(result, bias.reshape(1, -1, 1, 1))

@@ -81,6 +81,43 @@ def pooled_rgb_two() -> nn.Module:
     return _small(3, *_pooled(), nn.Dropout(), nn.Linear(12, 2))
 
 
+class _Branched(nn.Module):
+    """Two convolutions beside each other, as RepVGG trains them; ``reparameterize`` makes them one."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(8, 12, 3, 4, 1) for _ in range(2))
+        self.factor = factor
+        self.merged: nn.Conv2d | None = None
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if self.merged is not None:
+            return self.merged(image)  # type: ignore[no-any-return]
+        return self.first(image) + self.second(image)  # type: ignore[no-any-return]
+
+    def reparameterize(self) -> None:
+        self.merged = nn.Conv2d(8, 12, 3, 4, 1)
+        with torch.no_grad():
+            self.merged.weight.copy_(self.factor * self.first.weight + self.second.weight)
+            self.merged.bias.copy_(self.first.bias + self.second.bias)  # type: ignore[union-attr, operator]
+        del self.first, self.second
+
+
+def _branched(factor: float) -> nn.Module:
+    torch.manual_seed(4)
+    layers = (nn.Conv2d(1, 8, 3, 4, 1), nn.ReLU(), _Branched(factor), nn.ReLU(), *_pooled(), nn.Linear(12, 1))
+    return _lively(nn.Sequential(*layers))
+
+
+def branched() -> nn.Module:
+    return _branched(1.0)
+
+
+def branched_wrongly() -> nn.Module:
+    """Its ``reparameterize`` makes another network of it."""
+    return _branched(1.1)
+
+
 def fully_connected() -> nn.Module:
     """As in VGG: the order of the cells matters."""
     return _small(3, nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(108, 16), nn.ReLU(), nn.Linear(16, 2))

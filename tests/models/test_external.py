@@ -17,7 +17,8 @@ from tests.models import foreign
 from tests.models.networks import SIZE, phantoms
 
 MODULE = "tests.models.foreign"
-CHANNELS = {"mobilenetv2": 1, "pooled_grey_one": 1, "normed_after_pooling": 1, "max_pooled": 1, "no_linear_layer": 1}
+GREY = "branched branched_wrongly max_pooled mobilenetv2 no_linear_layer normed_after_pooling pooled_grey_one".split()
+CHANNELS = dict.fromkeys(GREY, 1)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,17 @@ def test_another_head_is_said_to_have_no_exact_map(name: str, why: str, images: 
     assert exportable.evidence_statement.startswith("no exact evidence map: ") and why in exportable.evidence_statement
     with torch.inference_mode():
         probability = exportable.module(images)
+    torch.testing.assert_close(probability, own_probability(name, images), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "branches"), [("branched", False), ("branched_wrongly", True)])
+def test_branches_for_training_are_merged_where_that_changes_nothing(
+    name: str, branches: bool, images: torch.Tensor
+) -> None:
+    exportable = load_external(f"{MODULE}:{name}", SIZE)
+    assert (sum(isinstance(m, torch.nn.Conv2d) for m in exportable.module.modules()) == 4) == branches
+    with torch.inference_mode():
+        probability, _ = exportable.module(images)
     torch.testing.assert_close(probability, own_probability(name, images), rtol=0, atol=1e-5)
 
 

@@ -11,6 +11,7 @@ from edgefrac.errors import ConversionError
 from edgefrac.models.folding import fold
 from edgefrac.models.layers import Addition, Convolution, MaxPooling, layers_of
 from edgefrac.models.network import FractureNet, normalise
+from edgefrac.models.torchvision_shim import install
 from tests.models.networks import lively, phantoms
 
 
@@ -66,6 +67,26 @@ def test_folded_weights_stay_as_they_are() -> None:
 def test_what_has_no_integer_layer_is_named(network: nn.Module, cause: str) -> None:
     with pytest.raises(ConversionError, match=cause):
         layers_of(network.eval())
+
+
+@pytest.mark.parametrize(("kernel", "stride", "groups"), [(3, 2, 1), (5, 2, 4), (7, 2, 1), (1, 2, 1), (3, 1, 2)])
+def test_tensorflows_padding_is_padding_alike_with_a_wider_kernel(kernel: int, stride: int, groups: int) -> None:
+    install()
+    from timm.layers import Conv2dSame
+
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Conv2d(1, 4, 1), Conv2dSame(4, 8, kernel, stride, groups=groups)).eval()
+    graph, image = layers_of(network), torch.randn(2, 1, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(graph.run(image)[graph.output], network(image), atol=1e-5, rtol=1e-5)
+
+
+def test_a_convolution_that_computes_more_is_not_taken_for_a_plain_one() -> None:
+    install()
+    from timm.layers import StdConv2d  # weights are standardised when it runs
+
+    with pytest.raises(ConversionError, match=r"StdConv2d.* computes more than a convolution"):
+        layers_of(nn.Sequential(nn.Conv2d(1, 4, 1), StdConv2d(4, 4, 3, padding=1)).eval())
 
 
 def test_a_value_read_before_and_after_its_activation() -> None:

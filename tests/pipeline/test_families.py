@@ -1,0 +1,64 @@
+"""Networks of torchvision and timm through all targets: what passes, and how others are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+for module in ("litert_torch", "onnxruntime", "openvino"):
+    pytest.importorskip(module)
+
+from benchmarks.families import CALIBRATION, FAMILIES, GATE, RUNTIMES, Row, measure, network_inputs  # noqa: E402
+from edgefrac.verification.verdict import Limits  # noqa: E402
+
+NO_MAP = "no exact evidence map: the last linear layer does not act on the spatial mean of a feature map"
+REFUSED = {
+    "MobileNetV3": NO_MAP,
+    "ConvNeXt": NO_MAP,
+    "GhostNet": NO_MAP,
+    "DenseNet": "no integer layer computes 'cat'",
+    "ShuffleNetV2": "no integer layer computes 'cat'",
+}
+FAST = {"MobileNetV2", "MobileNetV3", "ResNet", "VGG", "RegNet", "DenseNet", "ShuffleNetV2"}
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "families.md"
+
+
+def names() -> Iterator[object]:
+    for name in FAMILIES:
+        yield name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+
+
+def check(name: str, row: Row) -> None:
+    limits = Limits()
+    assert set(row.float32) == set(row.float16) == set(RUNTIMES)
+    assert max(row.float32.values()) <= limits.fp32_probability, row.float32
+    assert max(row.float16.values()) <= limits.fp16_probability, row.float16
+    assert row.evidence_map == (REFUSED.get(name) != NO_MAP)
+    assert row.refusal == REFUSED.get(name, "")
+    if name in REFUSED:
+        assert not row.int8 and row.identical is None
+    else:
+        assert set(row.int8) == set(RUNTIMES)
+        assert row.identical == 1, "a code is not that of the integer network"
+        assert max(row.int8.values()) < 0.5, "loose: no training has prepared these weights for int8"
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_family(name: str) -> None:
+    check(name, measure(FAMILIES[name], network_inputs(*GATE)))
+
+
+def test_every_family_is_documented_with_its_refusal() -> None:
+    rows = {line.split("|")[1].strip(): line for line in DOCUMENTED.read_text().splitlines() if line.startswith("| ")}
+    assert set(FAMILIES) <= set(rows)
+    for name in FAMILIES:
+        assert REFUSED.get(name, "| yes, ") in rows[name]
+
+
+def test_calibration_and_gate_see_other_phantoms() -> None:
+    first, second = (network_inputs(*which) for which in (CALIBRATION, GATE))
+    assert not any(np.array_equal(a, b) for a in first for b in second)
