@@ -23,6 +23,7 @@ from edgefrac.progress import silent  # noqa: E402
 from edgefrac.quantization.calibration import observed_ranges  # noqa: E402
 from edgefrac.quantization.grids import make_plan  # noqa: E402
 from edgefrac.quantization.integers import IntegerNetwork, to_integers  # noqa: E402
+from edgefrac.quantization.plan import Native  # noqa: E402
 from edgefrac.targets import onnx_integers, openvino_integers  # noqa: E402
 from edgefrac.targets.operators import Operator, stray_floats  # noqa: E402
 from edgefrac.targets.registry import find  # noqa: E402
@@ -114,7 +115,7 @@ def test_tflites_own_quantizer_leaves_what_it_does_not_know(name: str, kinds: se
     exportable, target = load_external(name, SIZE), find("tflite")
     graph = target.convert(exportable)
     plan = calibrate(graph, phantoms(8, seed=3), silent)
-    target.write(graph, exportable.contract("int8", IDENTITY, "phantoms"), plan, tmp_path / "a.tflite")
+    target.write(graph, exportable.contract("int8", IDENTITY, "phantoms"), Native(None, plan), tmp_path / "a.tflite")
     found = target.placement(tmp_path / "a.tflite")["stray_floats"]
     assert {stray.split()[0] for stray in found} == kinds
 
