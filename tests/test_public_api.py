@@ -13,7 +13,7 @@ HEAVY = {"torch", "ai_edge_litert", "onnxruntime", "openvino", "lightning", "sci
 
 
 def test_the_exported_names_are_pinned() -> None:
-    assert edgefrac.__all__ == ["__version__", "evaluate", "export", "load", "predict", "verify"]
+    assert edgefrac.__all__ == ["__version__", "evaluate", "explain", "export", "load", "predict", "verify"]
     assert dir(edgefrac) == edgefrac.__all__
 
 

@@ -65,7 +65,7 @@ def test_under_noise_it_says_what_its_teacher_says_without(
     with torch.inference_mode():
         wanted = trained(images)[0]
     before = error_under_noise(network, wanted, images)
-    recipe = RECIPE.model_copy(update={"int8": Int8(epochs=12, noise=20, learning_rate=5e-3)})
+    recipe = RECIPE.model_copy(update={"int8": Int8(epochs=16, noise=20, learning_rate=5e-3)})
     hardened = harden(network, trained, recipe, data, tmp_path, resume=False, progress=False)
     assert error_under_noise(hardened, wanted, images) < 0.75 * before
     with torch.inference_mode():
