@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgefrac.errors import ConversionError
-from edgefrac.models.layers import IMAGE, Activation, Addition, Convolution, LayerGraph, MaxPooling
+from edgefrac.models.layers import IMAGE, Addition, Convolution, LayerGraph, MaxPooling
 from edgefrac.quantization.exact_plan import FACTOR_BITS, HIGHEST, LOWEST, ExactPlan, Grid
 from edgefrac.quantization.rounding import round_kernels
 
@@ -45,26 +45,8 @@ class IntegerConvolution:
         return (self.source,)
 
 
-@dataclass(frozen=True)
-class FloatConvolution:
-    """``weight`` float32 [O, I/groups, kh, kw] and ``bias`` [O], between values in units of files."""
-
-    name: str
-    source: str
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    stride: int
-    padding: int
-    groups: int
-    activation: Activation
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the values that are read."""
-        return (self.source,)
-
-
-IntegerLayer = IntegerConvolution | FloatConvolution | Addition | MaxPooling
+# a plain Convolution is one that a plan keeps in float32, its weight and bias in units of files
+IntegerLayer = IntegerConvolution | Convolution | Addition | MaxPooling
 
 
 @dataclass(frozen=True)
@@ -90,7 +72,7 @@ class IntegerNetwork:
     def refinement(self) -> int:
         """How many times finer than the last layer's cells the evidence map is laid out."""
         last = self.layers[-1]
-        assert isinstance(last, (IntegerConvolution, FloatConvolution))
+        assert isinstance(last, (IntegerConvolution, Convolution))
         return isqrt(len(last.bias) // len(self.gain))
 
     def weight_scale(self, layer: IntegerConvolution) -> NDArray[np.float32]:
@@ -149,37 +131,23 @@ class IntegerNetwork:
         grid = self.grids[name]
         return np.asarray((values - grid.zero_point) * grid.scale)
 
-    def _as_codes(self, name: str, values: NDArray[Any]) -> Codes:
-        """A value as codes, rounded now where its layer is one of ``floats``."""
-        if name not in self.floats:
-            return values
+    def _plain(self, name: str, values: NDArray[Any]) -> Codes:
+        """A value as codes less their zero point, rounded now where its layer is one of ``floats``."""
         grid = self.grids[name]
-        return np.asarray(np.clip(np.rint(values / grid.scale) + grid.zero_point, LOWEST, HIGHEST), np.int64)
+        if name not in self.floats:
+            return values - grid.zero_point
+        low, high = LOWEST - grid.zero_point, HIGHEST - grid.zero_point
+        return np.asarray(np.clip(np.rint(values / grid.scale), low, high), np.int64)
 
-    def _computed(self, layer: IntegerLayer, values: dict[str, Codes]) -> Codes:
-        if layer.name in self.floats:
-            return self._computed_in_float(layer, [self._as_float(name, values[name]) for name in layer.sources])
-        zero = self.grids[layer.name].zero_point
-        plain = [self._as_codes(name, values[name]) - self.grids[name].zero_point for name in layer.sources]
-        result: NDArray[Any]
-        if isinstance(layer, (IntegerConvolution, FloatConvolution)):
-            assert isinstance(layer, IntegerConvolution)  # the others are all in ``floats``
-            result = self._scaled(_convolve(plain[0], layer) + layer.bias[:, None, None], layer.factor)
-        elif isinstance(layer, Addition):
-            result = plain[0] + plain[1]
-        else:
-            result = _windows(plain[0], layer.kernel, layer.stride, layer.padding).max(axis=(3, 4))
-        return np.asarray(np.clip(result + zero, LOWEST, HIGHEST), np.int64)
-
-    def _computed_in_float(self, layer: IntegerLayer, sources: list[NDArray[np.float64]]) -> NDArray[Any]:
-        if isinstance(layer, FloatConvolution):
-            result = _convolve(sources[0], layer) + layer.bias[:, None, None]
-        elif isinstance(layer, Addition):
-            result = sources[0] + sources[1]
-        else:
-            assert isinstance(layer, MaxPooling)
-            result = _windows(sources[0], layer.kernel, layer.stride, layer.padding).max(axis=(3, 4))
-        return np.asarray(np.clip(result, *self.cut(layer)))
+    def _computed(self, layer: IntegerLayer, values: dict[str, Codes]) -> NDArray[Any]:
+        in_float = layer.name in self.floats
+        read = self._as_float if in_float else self._plain
+        result = _combined(layer, [read(name, values[name]) for name in layer.sources])
+        if in_float:
+            return np.asarray(np.clip(result, *self.cut(layer)))
+        if isinstance(layer, IntegerConvolution):
+            result = self._scaled(result, layer.factor)
+        return np.asarray(np.clip(result + self.grids[layer.name].zero_point, LOWEST, HIGHEST), np.int64)
 
 
 def to_integers(
@@ -206,20 +174,12 @@ def to_integers(
     return IntegerNetwork(tuple(layers), dict(plan.grids), gain, offset, frozenset(plan.floats))
 
 
-def _float_convolution(layer: Convolution, plan: ExactPlan) -> FloatConvolution:
+def _float_convolution(layer: Convolution, plan: ExactPlan) -> Convolution:
     """Values of the network are worth step over scale of their grids in a file, so weights and bias are, too."""
     before, after = plan.grids[layer.source], plan.grids[layer.name]
     worth = after.scale / after.step
-    return FloatConvolution(
-        layer.name,
-        layer.source,
-        np.asarray(layer.weight * (worth * before.step / before.scale), np.float32),
-        np.asarray(layer.bias * worth, np.float32),
-        layer.stride,
-        layer.padding,
-        layer.groups,
-        layer.activation,
-    )
+    weight = np.asarray(layer.weight * (worth * before.step / before.scale), np.float32)
+    return replace(layer, weight=weight, bias=(layer.bias * worth).astype(np.float32).astype(np.float64))
 
 
 def _integer_convolution(layer: Convolution, plan: ExactPlan) -> IntegerConvolution:
@@ -261,7 +221,16 @@ def _require_exact(name: str, codes: NDArray[np.float64], bias: NDArray[np.float
         )
 
 
-def _convolve(values: NDArray[Any], layer: IntegerConvolution | FloatConvolution) -> NDArray[np.float64]:
+def _combined(layer: IntegerLayer, sources: list[NDArray[Any]]) -> NDArray[Any]:
+    """What a layer computes of plain values, before anything is scaled or cut off."""
+    if isinstance(layer, Addition):
+        return np.asarray(sources[0] + sources[1])
+    if isinstance(layer, MaxPooling):
+        return np.asarray(_windows(sources[0], layer.kernel, layer.stride, layer.padding).max(axis=(3, 4)))
+    return np.asarray(_convolve(sources[0], layer) + layer.bias[:, None, None])
+
+
+def _convolve(values: NDArray[Any], layer: IntegerConvolution | Convolution) -> NDArray[np.float64]:
     """[I, h, w] -> [O, h', w'], exact: all sums are far below 2⁵³."""
     kernel = layer.weight.shape[-1]
     windows = _windows(values, kernel, layer.stride, layer.padding)  # [I, h', w', kh, kw]

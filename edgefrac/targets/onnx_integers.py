@@ -13,8 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgefrac.models.layers import IMAGE, Addition, MaxPooling
-from edgefrac.quantization.integers import FloatConvolution, IntegerConvolution, IntegerLayer, IntegerNetwork
+from edgefrac.models.layers import IMAGE, Addition, Convolution, MaxPooling
+from edgefrac.quantization.integers import IntegerConvolution, IntegerLayer, IntegerNetwork
 
 OPSET = 21
 _IR_VERSION = 10
@@ -25,7 +25,7 @@ def integer_model(network: IntegerNetwork, size: int) -> onnx.ModelProto:
     graph = _Graph(network)
     graph.image(size)
     for layer in network.layers:
-        if isinstance(layer, (IntegerConvolution, FloatConvolution)):
+        if isinstance(layer, (IntegerConvolution, Convolution)):
             graph.convolution(layer)
         elif isinstance(layer, Addition):
             graph.addition(layer)
@@ -67,10 +67,13 @@ class _Graph:
         )
         self._quantized(IMAGE)
 
-    def convolution(self, layer: IntegerConvolution | FloatConvolution) -> None:
+    def convolution(self, layer: IntegerConvolution | Convolution) -> None:
         name = layer.name
-        if isinstance(layer, FloatConvolution):
-            constants = [self.constant(f"{name}_weight", layer.weight), self.constant(f"{name}_bias", layer.bias)]
+        if isinstance(layer, Convolution):
+            constants = [
+                self.constant(f"{name}_weight", layer.weight),
+                self.constant(f"{name}_bias", layer.bias.astype(np.float32)),
+            ]
         else:
             scale = self.network.weight_scale(layer)
             source_scale = np.float32(self.network.grids[layer.source].scale)

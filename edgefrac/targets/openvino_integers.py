@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edgefrac.models.layers import IMAGE, Addition, MaxPooling
+from edgefrac.models.layers import IMAGE, Addition, Convolution, MaxPooling
 from edgefrac.quantization.exact_plan import HIGHEST, LOWEST
-from edgefrac.quantization.integers import FloatConvolution, IntegerConvolution, IntegerLayer, IntegerNetwork
+from edgefrac.quantization.integers import IntegerConvolution, IntegerLayer, IntegerNetwork
 from edgefrac.targets.openvino_import import ov
 
 from openvino import opset13 as ops  # isort: skip  # after the import above, which keeps telemetry out
@@ -63,12 +63,12 @@ def _branches(network: IntegerNetwork) -> set[str]:
     return {name for name in convolutions & added if readers[name] == 1}
 
 
-def _convolution(network: IntegerNetwork, layer: IntegerConvolution | FloatConvolution, source: Any) -> Any:
+def _convolution(network: IntegerNetwork, layer: IntegerConvolution | Convolution, source: Any) -> Any:
     grouped = layer.groups > 1
     shape = (layer.groups, -1) if grouped else (-1,)  # [groups, O/groups, I/groups, kh, kw], or without groups
     kernels = layer.weight.reshape(*shape, *layer.weight.shape[1:])
-    if isinstance(layer, FloatConvolution):
-        weight, bias = ops.constant(kernels), layer.bias
+    if isinstance(layer, Convolution):
+        weight, bias = ops.constant(kernels), layer.bias.astype(np.float32)
     else:
         scale = network.weight_scale(layer)
         weight = ops.multiply(ops.convert(ops.constant(kernels), "f32"), scale.reshape(*shape, 1, 1, 1))

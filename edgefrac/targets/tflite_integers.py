@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edgefrac.models.layers import IMAGE, Addition, MaxPooling
-from edgefrac.quantization.integers import FloatConvolution, IntegerConvolution, IntegerLayer, IntegerNetwork
+from edgefrac.models.layers import IMAGE, Addition, Convolution, MaxPooling
+from edgefrac.quantization.integers import IntegerConvolution, IntegerLayer, IntegerNetwork
 from edgefrac.targets.tflite_graph import pack_graph
 
 _VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "PAD": 2, "MAX_POOL_2D": 2, "DEQUANTIZE": 2}
@@ -75,7 +75,7 @@ class _Graph:
             tensor = self._operator("MINIMUM", [tensor, top], self._float(shape), schema.MaximumMinimumOptionsT())
         return tensor
 
-    def convolution(self, layer: IntegerConvolution | FloatConvolution, source: int) -> int:
+    def convolution(self, layer: IntegerConvolution | Convolution, source: int) -> int:
         padding, kernel = layer.padding, layer.weight.shape[-1]
         same = layer.stride == 1 and 2 * padding == kernel - 1
         if padding and not same:
@@ -83,9 +83,10 @@ class _Graph:
         depthwise = layer.weight.shape[1] == 1 and layer.groups == len(layer.weight) > 1
         axis = 3 if depthwise else 0
         weight = layer.weight.transpose(1, 2, 3, 0) if depthwise else layer.weight.transpose(0, 2, 3, 1)
-        if isinstance(layer, FloatConvolution):
+        if isinstance(layer, Convolution):
             constants = [
-                self._constant(np.ascontiguousarray(v), schema.TensorType.FLOAT32) for v in (weight, layer.bias)
+                self._constant(np.ascontiguousarray(v, np.float32), schema.TensorType.FLOAT32)
+                for v in (weight, layer.bias)
             ]
         else:
             scale = self.network.weight_scale(layer)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgefrac.models.layers import Addition, MaxPooling
-from edgefrac.quantization.integers import FloatConvolution, IntegerNetwork, to_integers
+from edgefrac.models.layers import Addition, Convolution, MaxPooling
+from edgefrac.quantization.integers import IntegerNetwork, to_integers
 from edgefrac.targets.tflite_graph import operator_name, read_graph
 from edgefrac.targets.tflite_integers import integer_graph
 from tests.models.networks import phantoms
@@ -38,7 +38,7 @@ def test_only_the_named_layers_are_in_float32(network: IntegerNetwork) -> None:
     graph = model.subgraphs[0]
     in_float = Counter(operator_name(model, o) for o in graph.operators if graph.tensors[o.outputs[0]].type == 0)
     kept = Counter(type(layer) for layer in network.layers if layer.name in network.floats)
-    assert kept[FloatConvolution] == in_float["CONV_2D"] + in_float["DEPTHWISE_CONV_2D"] > 0
+    assert kept[Convolution] == in_float["CONV_2D"] + in_float["DEPTHWISE_CONV_2D"] > 0
     assert kept[Addition] == in_float["ADD"] - 1 and kept[MaxPooling] == in_float["MAX_POOL_2D"]  # one ADD is the bias
 
 
@@ -47,7 +47,7 @@ def test_all_in_float32_is_the_float32_network() -> None:
     plan = plan.model_copy(update={"floats": tuple(layer.name for layer in graph.layers)})
     one = np.ones(1, np.float32)
     network = to_integers(graph, plan, one, 0 * one)
-    assert {FloatConvolution, Addition, MaxPooling} == {type(layer) for layer in network.layers}
+    assert {Convolution, Addition, MaxPooling} == {type(layer) for layer in network.layers}
     for image in phantoms(2, seed=9, size=SIZE):
         pixels = torch.from_numpy((image.astype(np.float32) - 128) / 128)[None, None]
         wanted = graph.run(pixels)[graph.output][0].numpy()
