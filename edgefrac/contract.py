@@ -16,6 +16,8 @@ NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnos
 _HASH_BYTES = 6
 
 Precision = Literal["fp32", "fp16", "int8", "mixed"]
+ON_CODES: frozenset[Precision] = frozenset({"int8", "mixed"})
+"""Precisions whose files compute on integer codes, wholly or for the most part."""
 
 
 class _Strict(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgefrac.contract import Contract, Precision
+from edgefrac.contract import ON_CODES, Contract, Precision
 from edgefrac.datasets.sample import Dataset
 from edgefrac.digest import file_sha256
 from edgefrac.evaluation import Answers, Collection, collect
@@ -39,7 +39,7 @@ class Ingredients:
 
     def makes(self, target: Target, precision: Precision) -> bool:
         """Whether there can be such a file."""
-        if precision not in ("int8", "mixed"):
+        if precision not in ON_CODES:
             return True
         if self.quantization is None:
             return False
@@ -152,7 +152,7 @@ def _make(
     exact: Exact | None,
     scratch: Path,
 ) -> Made:
-    quantization = ingredients.quantization if precision in ("int8", "mixed") else None
+    quantization = ingredients.quantization if precision in ON_CODES else None
     source = quantization.certificate.source if quantization else ""
     contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
     kind = f"mixed{len(exact.plan.floats)}" if exact and precision == "mixed" else precision
@@ -237,7 +237,7 @@ def _facts(
     known = FileFacts(op_dtypes=element_types(placed["types"]))
     if pixels := made.target.input_quantization(made.path):
         known["input_scale"], known["input_zero_point"] = pixels
-    if made.contract.precision in ("int8", "mixed"):
+    if made.contract.precision in ON_CODES:
         if float32_passed is not None:
             known["float32_passed"] = float32_passed
         if quantization:
@@ -264,7 +264,7 @@ def _certify(
     verdict: Verdict,
     diagnosis: Diagnosis | None,
 ) -> ArtefactCertificate:
-    quantized = quantization if made.contract.precision in ("int8", "mixed") else None
+    quantized = quantization if made.contract.precision in ON_CODES else None
     return ArtefactCertificate(
         file=made.path.name,
         target=made.target.name,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.contract import ON_CODES
 from edgefrac.datasets import open_dataset
 from edgefrac.errors import ConversionError, ImageError, UsageError
 from edgefrac.evaluation import Collection
@@ -40,6 +41,8 @@ class Exact:
 
     def keeping(self, floats: tuple[str, ...]) -> Exact:
         """The same with the layers ``floats`` in float32: mixed precision."""
+        if floats == self.plan.floats:
+            return self
         plan = self.plan.model_copy(update={"floats": floats})
         return Exact(plan, to_integers(self.graph, plan, self.network.gain, self.network.offset), self.graph)
 
@@ -85,7 +88,7 @@ def quantization_of(
     calibration image is among those of the gate, ConversionError where int8 alone is wanted and cannot be had, or a
     plan is for another network.
     """
-    if not {"int8", "mixed"} & {*recipe.precisions}:
+    if ON_CODES.isdisjoint(recipe.precisions):
         return None
     graph = None
     if recipe.quantizer == "exact":
@@ -134,7 +137,7 @@ def _has_ranges(source: Source, recipe: ExportRecipe, subject: Subject, native: 
         left_out = f"int8 is left out for {waiting}: a quantizer of their own needs {needs}"
     else:
         return True
-    if recipe.precision in ("int8", "mixed"):
+    if recipe.precision in ON_CODES:
         raise ConversionError(missing, hint=CALIBRATION_HINT)
     note(left_out)
     return subject.plan is not None and any(target.by_ranges for target in native)

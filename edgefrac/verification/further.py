@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.contract import ON_CODES, Precision
 from edgefrac.verification.criteria import max_abs_diff
 from edgefrac.verification.metrics import evidence_correlation
 from edgefrac.verification.statistics import ClusterBootstrap, Estimate, clustered_proportion
-from edgefrac.verification.verdict import Criterion, Limits, Precision
+from edgefrac.verification.verdict import Criterion, Limits
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def judge_further(
     case: Further, groups: NDArray[np.generic], precision: Precision, limits: Limits
 ) -> Iterator[Criterion]:
     """The criteria of one further task, over the N images of ``groups``."""
-    if precision in ("int8", "mixed"):
+    if precision in ON_CODES:
         yield _flips(case, groups, limits.flips)
         if case.map_before is not None:
             yield _maps(case, groups, limits.evidence_correlation)

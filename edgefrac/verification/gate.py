@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgefrac.contract import Precision
 from edgefrac.errors import GateError
 from edgefrac.verification import criteria as ask
 from edgefrac.verification.further import Further, judge_further
-from edgefrac.verification.verdict import Change, Criterion, Limits, Outputs, Precision, Verdict, worst
+from edgefrac.verification.verdict import Change, Criterion, Limits, Outputs, Verdict, worst
 
 __all__ = ["Limits", "Outputs", "Verdict", "judge"]
 

@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from edgefrac.contract import ON_CODES
 from edgefrac.targets.layers import Layer
 from edgefrac.verification.metrics import Floats, evidence_correlation
 from edgefrac.verification.verdict import Outputs, Verdict
@@ -62,7 +63,7 @@ class Look:
     @property
     def is_float(self) -> bool:
         """Whether the file is to be compared number by number."""
-        return self.verdict.precision not in ("int8", "mixed")
+        return self.verdict.precision not in ON_CODES
 
     @cached_property
     def line(self) -> tuple[float, float, float]:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgefrac.contract import Precision
 from edgefrac.verification.statistics import Estimate
 
 Outcome = Literal["passed", "failed", "undecided"]
-Precision = Literal["fp32", "fp16", "int8", "mixed"]
 
 
 class _Strict(BaseModel):
