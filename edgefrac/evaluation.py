@@ -127,8 +127,7 @@ def evaluate(
     """
     contract = session.contract
     task = contract.task()
-    seen = frozenset[str]() if include_seen else contract.training_data.seen_hashes()
-    samples = split.split(dataset, fold)[1] if split else dataset.samples
+    samples, seen = judged_on(session, dataset, include_seen=include_seen, split=split, fold=fold)
     if split and not include_seen:
         check_disjoint(seen, {sample.id: split.sha256[sample.id] for sample in samples if sample.id in split.sha256})
     collection = collect([session], samples, leave_out=seen, track=track)
@@ -153,6 +152,14 @@ def evaluate(
     if answers.evidence is not None and any(case.boxes for case in collection.cases):
         report["pointing_game"] = _pointing_game(collection.cases, answers.evidence[:, :, :, task.first_channel])
     return report
+
+
+def judged_on(
+    session: Session, dataset: Dataset, *, include_seen: bool, split: Folds | None, fold: int
+) -> tuple[Sequence[Sample], frozenset[str]]:
+    """The samples to evaluate on, and the prefixes of hashes to leave out, as ``evaluate`` takes them."""
+    seen = frozenset[str]() if include_seen else session.contract.training_data.seen_hashes()
+    return split.split(dataset, fold)[1] if split else dataset.samples, seen
 
 
 def require_both_classes(name: str, collection: Collection) -> None:

@@ -17,6 +17,7 @@ from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import read_radiograph
 from edgefrac.imaging.regions import Region, evidence_regions
 from edgefrac.imaging.voi import WindowChoice
+from edgefrac.prediction import drawn
 from edgefrac.runtimes.session import Session
 
 if TYPE_CHECKING:
@@ -114,21 +115,8 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
 
 def picture_of(explained: Explained, radiograph: Radiograph) -> Image:
     """The map over the radiograph, its regions framed."""
-    from edgefrac.imaging.overlay import draw_overlay
-
-    contract, row = explained.session.contract, explained.row
-    task = contract.task()
-    return draw_overlay(
-        radiograph,
-        explained.evidence,
-        Placement(radiograph.height, radiograph.width, contract.input.size),
-        probability=row["probability"],
-        threshold=row["threshold"],
-        label=row["label"],
-        bias=task.bias[0],
-        temperature=task.temperature,
-        regions=explained.regions,
-    )
+    contract = explained.session.contract
+    return drawn(radiograph, explained.evidence, contract, explained.row["probability"], explained.regions)
 
 
 def _finding(regions: Sequence[Region], positive: bool) -> Finding:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgefrac.contract import Contract, Task
 from edgefrac.errors import ImageError, MissingDecoderError, OutputError, UsageError
@@ -12,6 +16,11 @@ from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.runtimes.session import Prediction, Session, open_session
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from edgefrac.imaging.regions import Region
 
 _REFERENCE = Path(__file__).parent / "models" / "reference"
 REFERENCE_CHECKPOINT = _REFERENCE / "reference.safetensors"
@@ -67,6 +76,30 @@ def reference_model() -> Path:
     return _REFERENCE_INT8 if _REFERENCE_INT8.is_file() else REFERENCE_CHECKPOINT
 
 
+def drawn(
+    radiograph: Radiograph,
+    evidence: NDArray[np.float32],
+    contract: Contract,
+    probability: float,
+    regions: Sequence[Region] = (),
+) -> Image:
+    """The evidence map [h, w] of a model's first task over the radiograph, ``regions`` framed."""
+    from edgefrac.imaging.overlay import draw_overlay
+
+    task = contract.task()
+    return draw_overlay(
+        radiograph,
+        evidence,
+        Placement(radiograph.height, radiograph.width, contract.input.size),
+        probability=probability,
+        threshold=task.threshold,
+        label=task.classes[int(probability >= task.threshold)],
+        bias=task.bias[0],
+        temperature=task.temperature,
+        regions=regions,
+    )
+
+
 class OverlayFolder:
     """A folder that receives one overlay per image, under names that are unique within a run."""
 
@@ -81,25 +114,14 @@ class OverlayFolder:
 
     def write(self, radiograph: Radiograph, prediction: Prediction, contract: Contract, source: Path) -> Path:
         """Draw the evidence map of the first task over the radiograph. Raises ``OutputError``."""
-        from edgefrac.imaging.overlay import draw_overlay, save_overlay
+        from edgefrac.imaging.overlay import save_overlay
 
-        task = contract.task()
-        channel = task.first_channel
+        channel = contract.task().first_channel
         if prediction.evidence is None:
             raise UsageError(f"{contract.name}: the model has no evidence map to draw", hint="leave out --overlay")
-        probability = float(prediction.probability[channel])
-        image = draw_overlay(
-            radiograph,
-            prediction.evidence[:, :, channel],
-            Placement(radiograph.height, radiograph.width, contract.input.size),
-            probability=probability,
-            threshold=task.threshold,
-            label=task.classes[int(probability >= task.threshold)],
-            bias=task.bias[0],
-            temperature=task.temperature,
-        )
         path = self._folder / self._unique_name(source)
-        save_overlay(image, path)
+        evidence, probability = prediction.evidence[:, :, channel], float(prediction.probability[channel])
+        save_overlay(drawn(radiograph, evidence, contract, probability), path)
         return path
 
     def _unique_name(self, source: Path) -> str:

@@ -30,6 +30,7 @@ def evaluate(
     with results(as_json) as emit:
         from edgefrac.datasets import fracture_task, load_folds, open_dataset
         from edgefrac.evaluation import evaluate as run
+        from edgefrac.evaluation import judged_on
         from edgefrac.prediction import load
 
         folds = load_folds(split) if split else None
@@ -41,8 +42,7 @@ def evaluate(
         if explanations:
             from edgefrac.trust import explanation_figures
 
-            samples = folds.split(dataset, fold)[1] if folds else dataset.samples
-            seen = frozenset[str]() if include_seen else session.contract.training_data.seen_hashes()
+            samples, seen = judged_on(session, dataset, include_seen=include_seen, split=folds, fold=fold)
             report["explanations"] = explanation_figures(session, samples, seen, track=track)
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:

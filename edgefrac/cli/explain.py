@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefrac.cli.options import AsJson, Model, parse_window
+from edgefrac.cli.options import AsJson, Model, Window, parse_window
 from edgefrac.cli.output import results
 
 if TYPE_CHECKING:
@@ -28,13 +28,7 @@ def explain(
         typer.Option(metavar="FILE", help="Further model files to see beside it, on one sheet; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="PNG", help="Write the picture there.")] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CENTRE,WIDTH|PRESET",
-            help="DICOM window instead of the file's own, or for CT a preset: bone or soft-tissue.",
-        ),
-    ] = None,
+    window: Window = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where the evidence is, how much each place adds, and whether it is localised at all."""

@@ -22,6 +22,14 @@ Model = Annotated[
     typer.Option(metavar="FILE", help="Model file, checkpoint or bundle [default: the bundled reference]."),
 ]
 
+Window = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CENTRE,WIDTH|PRESET",
+        help="DICOM window instead of the file's own, or for CT a preset: bone or soft-tissue.",
+    ),
+]
+
 
 def parse_window(text: str | None) -> WindowChoice | None:
     """'40,400' -> (centre, width); the name of a CT preset stays one. Raises ``UsageError``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefrac.cli.options import AsJson, Model, parse_window
+from edgefrac.cli.options import AsJson, Model, Window, parse_window
 from edgefrac.cli.output import note, results
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ def predict(
     overlay: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the evidence map over each radiograph there.")
     ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CENTRE,WIDTH|PRESET",
-            help="DICOM window instead of the file's own, or for CT a preset: bone or soft-tissue.",
-        ),
-    ] = None,
+    window: Window = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict fractures, and where the evidence is."""
