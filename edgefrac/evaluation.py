@@ -163,7 +163,6 @@ def judged_on(
 
 
 def require_both_classes(name: str, collection: Collection) -> None:
-    """Raise ``DatasetError`` where nothing is left to evaluate on, or only one class is."""
     """Raises ``DatasetError``, with what became of the data set ``name``, unless both classes are left."""
     labels = {case.label for case in collection.cases}
     if len(labels) == 2:
