@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import fx
 
 from edgefrac.models.channel_graph import Chain, ChannelGraph, Unit, trace
-from edgefrac.models.network import EvidenceCells, FractureNet, normalise
+from edgefrac.models.network import FractureNet, evidence_cells, normalise
 
 _MARGIN = 1.1  # what calibration did not see must fit too
 _LARGEST_SCALE = 32.0
@@ -37,7 +37,7 @@ def equalize(network: FractureNet, images: NDArray[np.uint8]) -> int:
 
     Returns how many tensors were equalized: 0 for a network that offers no such place or cannot be traced.
     """
-    graph = trace(EvidenceCells(network))
+    graph = trace(evidence_cells(network))
     if graph is None:
         return 0
     pairs = [(u, reader) for u in graph.units if u.clipped and (reader := graph.depthwise_reader(u)) is not None]

@@ -11,7 +11,7 @@ from torch import nn
 from edgefrac.contract import Contract, Input, Output, Precision, Task, TrainingData
 from edgefrac.models.checkpoint import CheckpointInfo
 from edgefrac.models.head import depth_to_space
-from edgefrac.models.network import EvidenceCells, FractureNet
+from edgefrac.models.network import FractureNet, evidence_cells
 
 
 class ExportNet(nn.Module):
@@ -111,7 +111,7 @@ def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:
         tasks.append(Task(**state.model_dump(), first_channel=first, bias=bias))
         first += width
     temperature = torch.tensor([task.temperature for task in tasks for _ in range(task.channels)])
-    evidence = EvidenceCells(network)
+    evidence = evidence_cells(network)
     side = -(-info.input_size // network.stride) * network.head.refinement
     module = ExportNet(evidence, biases, temperature, network.head.refinement).eval()
     return Exportable(module, info.input_size, (side, side), tuple(tasks))

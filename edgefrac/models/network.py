@@ -77,15 +77,21 @@ class FractureNet(nn.Module):
         return self.head.readout(self.cells(image))
 
 
-class EvidenceCells(nn.Module):
-    """What targets convert of a network, ``FractureNet.cells``: all of it up to the last convolution."""
+def evidence_cells(network: FractureNet) -> nn.Module:
+    """``network.cells`` as a module of its own: what targets convert, all of a network up to its last convolution."""
+    if network.head.earlier is None:
+        return nn.Sequential(network.features, network.head.conv)
+    return _TwoScales(network.stages, network.early_stages, network.head)
 
-    def __init__(self, network: FractureNet) -> None:
+
+class _TwoScales(nn.Module):
+    def __init__(self, stages: tuple[nn.Module, ...], early: int, head: EvidenceHead) -> None:
         super().__init__()
-        self.network = network
+        self.early, self.late, self.head = nn.Sequential(*stages[:early]), nn.Sequential(*stages[early:]), head
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.network.cells(image)
+        earlier = self.early(image)
+        return self.head.cells(self.late(earlier), earlier)
 
 
 def refined(network: FractureNet, refinement: int) -> FractureNet:
@@ -126,12 +132,14 @@ def with_scales(network: FractureNet, scales: int) -> FractureNet:
 def _stages_before_last_scale(stages: tuple[nn.Module, ...]) -> tuple[int, int]:
     """How many stages give features of half the last one's stride, and the channels of those features."""
     value = torch.zeros(1, 1, 64, 64)
+    modes = [(module, module.training) for stage in stages for module in stage.modules()]
     shapes = []
     with torch.no_grad():
         for stage in stages:
-            value = stage.eval()(value)
-            stage.train()
+            value = stage.eval()(value)  # so that no statistics are taken
             shapes.append(value.shape)
+    for module, training in modes:
+        module.training = training
     chosen = max(number for number, shape in enumerate(shapes) if shape[-1] == 2 * value.shape[-1])
     return chosen + 1, int(shapes[chosen][1])
 

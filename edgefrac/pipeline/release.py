@@ -25,7 +25,7 @@ from edgefrac.models.equalization import equalize
 from edgefrac.models.exportable import from_checkpoint
 from edgefrac.models.folding import fold, halve
 from edgefrac.models.layers import layers_of
-from edgefrac.models.network import EvidenceCells, FractureNet
+from edgefrac.models.network import FractureNet, evidence_cells
 from edgefrac.pipeline.freezing import HeldOut, freeze
 from edgefrac.progress import Note, Track
 from edgefrac.quantization.calibration import carried_ranges
@@ -108,7 +108,7 @@ def put_on_exact_grid(network: FractureNet, ranges: Mapping[str, Range]) -> Frac
     The float32 network is then defined by them, so that int8 loses nothing by rounding weights; its plan is the same
     again. Raises ConversionError where there is no such plan.
     """
-    evidence = EvidenceCells(network)
+    evidence = evidence_cells(network)
     graph, traced = layers_of(evidence), trace(evidence)
     assert traced is not None
     plan = make_plan(graph, carried_ranges(graph, ranges), network.architecture, "")

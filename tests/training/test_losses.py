@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from edgefrac.training.losses import EvidenceLoss
+from edgefrac.training.losses import EvidenceLoss, pointing_loss
 from edgefrac.training.recipe import Evidence
 
 
@@ -60,3 +60,32 @@ def test_channels_are_known_each_by_itself() -> None:
     loss, known = EvidenceLoss(Evidence()), torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])
     each = [loss(evidence[[b]][:, [k]], masks[[b]][:, [k]], torch.ones(1, 1)) for b, k in known.nonzero().tolist()]
     torch.testing.assert_close(loss(evidence, masks, known), torch.stack(each).mean())
+
+
+def test_pointing_by_hand() -> None:
+    """A mask on the whole of one cell and half of another: that one counts by half."""
+    logits = torch.tensor([[[[2.0, 1.0], [0.0, 3.0]]]])
+    masks = torch.zeros(1, 1, 4, 4)
+    masks[0, 0, :2, :2] = 1
+    masks[0, 0, :2, 2] = 1
+    total = sum(math.exp(value) for value in (2, 1, 0, 3))
+    wanted = -math.log((math.exp(2) + 0.5 * math.exp(1)) / total)
+    assert pointing_loss(logits, masks).item() == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_fracture_smaller_than_a_cell_counts_as_a_whole_one() -> None:
+    logits, masks = torch.tensor([[[[9.0, -9.0], [-9.0, -9.0]]]]), torch.zeros(1, 1, 64, 64)
+    masks[0, 0, 3, 5] = 1
+    assert pointing_loss(logits, masks).item() == pytest.approx(0, abs=1e-6)
+    assert pointing_loss(logits.flip(3), masks).item() == pytest.approx(18, abs=1e-3)
+
+
+def test_pointing_counts_fractures_in_view_alone() -> None:
+    torch.manual_seed(0)
+    evidence, masks = torch.randn(3, 1, 2, 2), torch.zeros(3, 1, 8, 8)
+    masks[1, 0, 2:4, 3:6] = 1
+    plain, pointing = EvidenceLoss(Evidence()), EvidenceLoss(Evidence(pointing=2.0))
+    known = torch.tensor([[1.0], [1.0], [0.0]])
+    scaled = evidence * math.exp(-1.5) - 3.0
+    added = pointing(evidence, masks, known) - plain(evidence, masks, known)
+    torch.testing.assert_close(added, 2.0 * pointing_loss(scaled, masks)[1, 0])
