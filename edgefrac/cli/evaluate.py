@@ -88,6 +88,8 @@ def _table(report: dict[str, Any]) -> str:
         *_figures(report),
         f"calibration error (ECE)  {report['ece']:.3f}",
     ]
+    if "foreign" in report:
+        lines.append(f"look unlike the training radiographs  {_with_interval(report, 'foreign')}")
     if "pointing_game" in report:
         game = report["pointing_game"]
         lines.append(

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from edgefrac.contract import TrainingData
+from edgefrac.contract import Familiar, TrainingData
 from edgefrac.errors import CheckpointError, OutputError, UsageError
 from edgefrac.models.network import FractureNet, TaskSpec
 
@@ -52,6 +52,7 @@ class CheckpointInfo(BaseModel):
     scales: int = Field(default=1, ge=1, le=2, description="how many scales of features the evidence map adds up")
     tasks: tuple[TaskState, ...]
     training_data: TrainingData
+    familiar: Familiar | None = None
     ranges: dict[str, tuple[float, float]] = {}
     evidence_shift: tuple[float, ...] = ()
     ranges_source: str = ""

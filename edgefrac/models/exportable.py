@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from edgefrac.contract import Contract, Input, Output, Precision, Task, TrainingData
+from edgefrac.contract import Contract, Familiar, Input, Output, Precision, Task, TrainingData
 from edgefrac.models.checkpoint import CheckpointInfo
 from edgefrac.models.head import depth_to_space
 from edgefrac.models.network import FractureNet, evidence_cells
@@ -50,6 +50,7 @@ class Identity:
     checkpoint_sha256: str
     training_data: TrainingData
     source_commit: str = ""
+    familiar: Familiar | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ class Exportable:
 
 def identify(info: CheckpointInfo, sha256: str) -> Identity:
     """The identity of the checkpoint with header ``info`` and file hash ``sha256``."""
-    return Identity(info.name, info.version, info.architecture, sha256, info.training_data, info.source_commit)
+    return Identity(
+        info.name, info.version, info.architecture, sha256, info.training_data, info.source_commit, info.familiar
+    )
 
 
 def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:

@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgefrac.contract import Familiar
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import ConversionError
 from edgefrac.evaluation import evaluate
+from edgefrac.imaging.familiarity import fit_familiar
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.models.channel_graph import trace
 from edgefrac.models.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
@@ -97,9 +99,15 @@ def make_exportable(
     states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
     carried = {"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source}
-    info = info.model_copy(update={"tasks": states, **carried})
+    info = info.model_copy(update={"tasks": states, "familiar": _familiar(trained.packed), **carried})
     save_checkpoint(out, network, info, half=True)
     return network, info
+
+
+def _familiar(packed: TrainingSet) -> Familiar | None:
+    """How the training radiographs look, phantoms aside where there are others."""
+    rows = packed.rows[~packed.phantom] if not packed.phantom.all() else packed.rows
+    return fit_familiar(packed.pack.images[np.unique(rows)])
 
 
 def put_on_exact_grid(network: FractureNet, ranges: Mapping[str, Range]) -> FractureNet:
