@@ -73,7 +73,7 @@ def explained(subject: Subject, integers: IntegerNetwork, graph_of: Graphs, fold
             else:
                 target.write(graph, contract, None, path)
     network, _ = load_checkpoint(subject.path)
-    images = phantoms(5 * IMAGES, seed=5, size=subject.exportable.size)
+    images = phantoms(3 * IMAGES, seed=5, size=subject.exportable.size)
     with torch.no_grad():
         answers = [subject.exportable.module(normalise(torch.from_numpy(image))[None, None])[0] for image in images]
     said = [bool(((answer > SAID[0]) & (answer < SAID[1])).all()) for answer in answers]
