@@ -6,8 +6,8 @@ equals Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) before its ReLU, up to
 
 A head may be finer than its features: for each cell of those the convolution then gives r×r values, which are laid out
 side by side (depth to space). Their mean is the logit all the same, and they cost r² - 1 channels of a 1×1 convolution.
-It may also add up two scales: a 2×2 convolution of stride 2 reads earlier features, of half the stride, so that each of
-the r×r values sees what lies under it at their resolution. The sum of two maps is a map: its mean is still the logit.
+It may also add up two scales: a 2×2 convolution of stride 2 reads earlier features, of half the stride, so that the r×r
+values of a cell can differ by what is seen at their resolution. The sum of two maps is a map: its mean is the logit.
 """
 
 from __future__ import annotations

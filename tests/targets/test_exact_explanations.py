@@ -2,6 +2,8 @@
 
 Methods: Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) as the package grad-cam computes it, by automatic
 differentiation, and Recipro-CAM (Byun & Lee 2022, arXiv:2209.14074), which asks the network about one cell at a time.
+A second scale of features is read by kernels of 2×2, whose places differ: HiResCAM (Draelos & Carin 2020,
+arXiv:2011.08891) keeps them apart, and is Grad-CAM where there is one place.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ torchvision_shim.install()  # pytorch_grad_cam imports torchvision
 for module in ("litert_torch", "onnxruntime", "openvino", "pytorch_grad_cam"):
     pytest.importorskip(module)
 
-from pytorch_grad_cam import GradCAM  # noqa: E402
+from pytorch_grad_cam import GradCAM, HiResCAM  # noqa: E402
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -31,7 +33,7 @@ from edgefrac.models.checkpoint import load_checkpoint, save_checkpoint  # noqa:
 from edgefrac.models.exportable import ExportNet  # noqa: E402
 from edgefrac.models.folding import fold  # noqa: E402
 from edgefrac.models.layers import layers_of  # noqa: E402
-from edgefrac.models.network import FRACTURE, FractureNet, normalise, refined  # noqa: E402
+from edgefrac.models.network import FRACTURE, FractureNet, normalise, refined, with_scales  # noqa: E402
 from edgefrac.pipeline.quantizing import carried_exact  # noqa: E402
 from edgefrac.pipeline.recipe import ExportRecipe  # noqa: E402
 from edgefrac.pipeline.subject import Subject, load_subject  # noqa: E402
@@ -82,13 +84,15 @@ def explained(subject: Subject, integers: IntegerNetwork, graph_of: Graphs, fold
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Explained:
-    """Random weights that float16 does not hold, four channels, and a map twice as fine as its features."""
+    """Random weights that float16 does not hold, four channels, a map of two scales, twice as fine as its features."""
     folder, tasks = tmp_path_factory.mktemp("small"), (FRACTURE, REGION)
-    network = refined(talkative(tasks), 2)
+    network = with_scales(refined(talkative(tasks), 2), 2)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         network.head.conv.weight.add_(torch.randn(network.head.conv.weight.shape, generator=generator), alpha=0.1)
-    save_checkpoint(folder / "small.safetensors", fold(network), info(tasks, refinement=2, metrics={}))
+        assert network.head.earlier is not None
+        network.head.earlier.weight.normal_(std=0.02, generator=generator)
+    save_checkpoint(folder / "small.safetensors", fold(network), info(tasks, refinement=2, scales=2, metrics={}))
     subject = load_subject(folder / "small.safetensors", None, ExportRecipe())
     exported = subject.exportable.module
     assert isinstance(exported, ExportNet)
@@ -133,22 +137,54 @@ def batch(images: np.ndarray) -> torch.Tensor:
 
 
 def grad_cam(network: FractureNet, images: np.ndarray) -> np.ndarray:
-    """Grad-CAM before its ReLU and scaling: one map a channel, [N, K, h, w] on the cells of the features."""
+    """Grad-CAM before its ReLU and scaling: one map a channel, [N, K, h, w] on the cells of the last features."""
+    if network.scales == 1:
+        return attributed(GradCAM, network, network.features, images)
+    network, branch = copy.deepcopy(network), Branch()
+    assert network.head.earlier is not None
+    network.head.earlier = nn.Sequential(branch, network.head.earlier)
+    earlier = attributed(HiResCAM, network, branch, images)
+    return attributed(GradCAM, network, network.stages[-1], images) + 4 * cell_means(earlier, 2)
+
+
+class Branch(nn.Module):
+    """Where features go to the head alone: what they say by way of later features is those features' part."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features.clone()
+
+
+def attributed(kind: type[GradCAM], network: FractureNet, layer: nn.Module, images: np.ndarray) -> np.ndarray:
     maps = []
     for channel in range(len(network.head.bias)):
-        with GradCAM(Logits(network), [network.features]) as method:
+        with kind(Logits(network), [layer]) as method:
             method(batch(images), [ClassifierOutputTarget(channel)] * len(images))
             seen = method.activations_and_grads
             kept = (seen.activations[0].numpy(), seen.gradients[0].numpy())
-            maps.append(method.get_cam_image(batch(images), network.features, [], *kept))
+            maps.append(method.get_cam_image(batch(images), layer, [], *kept, eigen_smooth=False))
     return np.stack(maps, axis=1)
 
 
-def recipro_cam(network: FractureNet, features: torch.Tensor) -> np.ndarray:
+def features_of(network: FractureNet, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The last features, and those of half the stride."""
+    kept: list[torch.Tensor] = []
+    early = network.stages[network.early_stages - 1] if network.scales == 2 else network.features
+    with early.register_forward_hook(lambda module, inputs, output: kept.append(output)):
+        last: list[torch.Tensor] = []
+        layer = network.stages[-1] if network.scales == 2 else network.features
+        with layer.register_forward_hook(lambda module, inputs, output: last.append(output)):
+            network(image)
+    return last[0], kept[0]
+
+
+def recipro_cam(network: FractureNet, features: torch.Tensor, earlier: torch.Tensor) -> np.ndarray:
     """Probabilities [h·w, K] of one image's ``features`` [1, C, h, w] with all cells at nought but one."""
     _, _, height, width = features.shape
     kept = torch.eye(height * width, dtype=features.dtype).reshape(-1, 1, height, width)
-    return network.head(features * kept)[0].sigmoid().numpy()
+    if network.scales == 1:
+        return network.head(features * kept)[0].sigmoid().numpy()
+    under = kept.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    return network.head(features * kept, earlier * under)[0].sigmoid().numpy()
 
 
 def cell_means(evidence: np.ndarray, refinement: int) -> np.ndarray:
@@ -177,10 +213,13 @@ def test_the_map_adds_up_to_the_answer_by_the_contract_of_every_file(model: Expl
 
 
 def test_the_map_is_grad_cam_before_its_relu(model: Explained) -> None:
-    """Not just up to scale: times the number of cells they are the same numbers."""
+    """Not just up to scale: times the number of cells they are the same numbers, less the second scale's bias."""
+    head = model.network.head
     with torch.no_grad():
         evidence = model.network(batch(model.images))[1].numpy()
-    means = cell_means(evidence, model.network.head.refinement)
+        channels = evidence.shape[1]
+        bias = 0 if head.earlier is None else head.earlier.bias.reshape(-1, channels).mean(0)[:, None, None].numpy()
+    means = cell_means(evidence, head.refinement) - bias
     maps = grad_cam(model.network, model.images)
     np.testing.assert_allclose(maps * means[0, 0].size, means, rtol=0, atol=1e-5 * np.abs(means).max())
 
@@ -203,9 +242,9 @@ def test_cells_rank_as_when_each_is_shown_to_the_head_alone(model: Explained) ->
     network = copy.deepcopy(model.network).double()
     for image in model.images:
         with torch.no_grad():
-            features = network.features(batch(image[None]).double())
-            evidence = network.head(features)[1][0].numpy()
-            shown = recipro_cam(network, features)
+            features, earlier = features_of(network, batch(image[None]).double())
+            evidence = network(batch(image[None]).double())[1][0].numpy()
+            shown = recipro_cam(network, features, earlier)
         for channel, means in enumerate(cell_means(evidence, network.head.refinement)):
             assert np.ptp(means) > 0.1, "a map that says nothing"
             np.testing.assert_array_equal(np.argsort(shown[:, channel]), np.argsort(means.ravel()))
