@@ -33,6 +33,7 @@ from edgefrac.imaging.evidence import evidence_peak
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.prediction import REFERENCE_CHECKPOINT
 from edgefrac.progress import Track
+from edgefrac.training.allocator import keep_memory
 from edgefrac.trust import explanation_figures
 from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
 from edgefrac.verification.statistics import ClusterBootstrap
@@ -141,6 +142,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Print the tables, or all of it as JSON."""
     given = _arguments()
+    keep_memory()
     torch.set_num_threads(given.threads)
     sessions = {name: Drawn(given.checkpoint, maker) for name, maker in METHODS.items()}
     samples = marked(sessions[OWN], given.data, given.split, given.fold)
