@@ -80,7 +80,9 @@ def figures(session: Drawn, sample: Sample) -> dict[str, float]:
     """What one method's map of one radiograph is worth."""
     pixels, size = sample.read().pixels, session.contract.input.size
     placement = Placement(pixels.shape[0], pixels.shape[1], size)
-    values = session.predict(preprocess(pixels, size)).evidence[:, :, 0]
+    evidence = session.predict(preprocess(pixels, size)).evidence
+    assert evidence is not None
+    values = evidence[:, :, 0]
     peak = evidence_peak(values, placement)
     boxes = [(box.x, box.y, box.x + box.width, box.y + box.height) for box in sample.boxes]
     judged = explanation_figures(session, [sample])
@@ -159,7 +161,7 @@ def main() -> None:
         if given.json:
             emit({"checkpoint_sha256": file_sha256(given.checkpoint), "parts": parts, "milliseconds": cost})
         else:
-            lines = [f"| {name} | {value:.1f} |" for name, value in cost.items()]
+            lines = [f"| {name} | {round(value, 1) + 0.0:.1f} |" for name, value in cost.items()]
             emit("\n\n".join([*map(table, parts), "\n".join(["| | ms beyond the prediction |", "|---|---|", *lines])]))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from edgefrac.digest import file_sha256
 from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.exportable import from_checkpoint, identify
 from edgefrac.models.network import FractureNet, channels_last, normalise
+from edgefrac.runtimes.session import Prediction
 
 Maker = Callable[[FractureNet, int], Draw]
 
@@ -42,12 +44,12 @@ class Drawn:
         self._draw = maker(network, task.first_channel)
         self._last: tuple[bytes, _Answer] | None = None
 
-    def predict(self, network_input: NDArray[np.uint8]) -> _Answer:
-        """Answer for one network input, uint8 [S, S]; a ``Prediction`` with K = 1. The last answer is remembered."""
+    def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
+        """Answer for one network input, uint8 [S, S], with K = 1; the last answer is remembered."""
         key = network_input.tobytes()
         if self._last is None or self._last[0] != key:
             self._last = key, _Answer(self, normalise(torch.from_numpy(network_input.copy())[None, None]))
-        return self._last[1]
+        return cast(Prediction, self._last[1])
 
     @torch.inference_mode()
     def probability(self, image: torch.Tensor) -> NDArray[np.float32]:
@@ -68,7 +70,7 @@ class Drawn:
 
 
 class _Answer:
-    """A ``Prediction`` whose map costs nothing unless someone looks at it."""
+    """As a ``Prediction``, but its map costs nothing unless someone looks at it."""
 
     def __init__(self, session: Drawn, image: torch.Tensor) -> None:
         self._session, self._image = session, image
