@@ -2,7 +2,7 @@
 
     python benchmarks/foreign.py MODEL FOLDER [FOLDER ...]
 
-Each folder holds images of one kind (photographs, chest films, ...). Beside the share that `edgefrac predict` would call
+Each folder holds images of one kind, photographs or chest films. Beside the share that `edgefrac predict` would call
 foreign stands the share that it would had they been grey: colour alone gives most photographs away. The other side, how
 many radiographs are called foreign, is a figure of `edgefrac evaluate`.
 """

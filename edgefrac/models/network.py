@@ -68,10 +68,14 @@ class FractureNet(nn.Module):
 
     def cells(self, image: torch.Tensor) -> torch.Tensor:
         """The evidence map before its cells are laid out, see ``EvidenceHead.cells``."""
+        return self.head.cells(*self.read(image))
+
+    def read(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The features that the head reads: the last ones, and those of half their stride where there are 2 scales."""
         if self.head.earlier is None:
-            return self.head.cells(self.features(image))
+            return self.features(image), None
         earlier = _through(self.stages[: self.early_stages], image)
-        return self.head.cells(_through(self.stages[self.early_stages :], earlier), earlier)
+        return _through(self.stages[self.early_stages :], earlier), earlier
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.head.readout(self.cells(image))

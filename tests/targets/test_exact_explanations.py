@@ -165,23 +165,11 @@ def attributed(kind: type[GradCAM], network: FractureNet, layer: nn.Module, imag
     return np.stack(maps, axis=1)
 
 
-def features_of(network: FractureNet, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The last features, and those of half the stride."""
-    kept: list[torch.Tensor] = []
-    early = network.stages[network.early_stages - 1] if network.scales == 2 else network.features
-    with early.register_forward_hook(lambda module, inputs, output: kept.append(output)):
-        last: list[torch.Tensor] = []
-        layer = network.stages[-1] if network.scales == 2 else network.features
-        with layer.register_forward_hook(lambda module, inputs, output: last.append(output)):
-            network(image)
-    return last[0], kept[0]
-
-
-def recipro_cam(network: FractureNet, features: torch.Tensor, earlier: torch.Tensor) -> np.ndarray:
+def recipro_cam(network: FractureNet, features: torch.Tensor, earlier: torch.Tensor | None) -> np.ndarray:
     """Probabilities [h·w, K] of one image's ``features`` [1, C, h, w] with all cells at nought but one."""
     _, _, height, width = features.shape
     kept = torch.eye(height * width, dtype=features.dtype).reshape(-1, 1, height, width)
-    if network.scales == 1:
+    if earlier is None:
         return network.head(features * kept)[0].sigmoid().numpy()
     under = kept.repeat_interleave(2, 2).repeat_interleave(2, 3)
     return network.head(features * kept, earlier * under)[0].sigmoid().numpy()
@@ -242,7 +230,7 @@ def test_cells_rank_as_when_each_is_shown_to_the_head_alone(model: Explained) ->
     network = copy.deepcopy(model.network).double()
     for image in model.images:
         with torch.no_grad():
-            features, earlier = features_of(network, batch(image[None]).double())
+            features, earlier = network.read(batch(image[None]).double())
             evidence = network(batch(image[None]).double())[1][0].numpy()
             shown = recipro_cam(network, features, earlier)
         for channel, means in enumerate(cell_means(evidence, network.head.refinement)):
