@@ -68,7 +68,9 @@ def test_a_backbone_unlike_any_other_lists_them_all() -> None:
 @pytest.mark.parametrize("name", registry.available())
 def test_a_second_scale_adds_nothing_at_first_and_to_the_logit_later(name: str) -> None:
     torch.manual_seed(0)
-    network = FractureNet(name, (FRACTURE,)).eval()
+    network = FractureNet(name, (FRACTURE,))
+    assert all(module.training for module in FractureNet(name, scales=2).modules()), "left in another mode"
+    network.eval()
     image = torch.randn(1, 1, 64, 64)
     with torch.no_grad():
         before = network(image)
