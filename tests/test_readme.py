@@ -26,6 +26,7 @@ STAND_INS = {
     "runs/reference/fold0/release.safetensors": str(REPOSITORY / "edgefrac/models/reference/reference.safetensors"),
     "model-int8.tflite": "model-int8.tflite",
     "radiograph.png": "radiograph.png",
+    "base": "toy",
     "reference": "toy",
     "train/sweep.yaml": "toy-sweep",
 }
