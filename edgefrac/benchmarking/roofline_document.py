@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefrac.benchmarking.layer_costs import Kind
-from edgefrac.benchmarking.roofline import Roofline, used_kinds
+from edgefrac.benchmarking.roofline import Group, Roofline, by_kind, pointwise_by_side
 from edgefrac.verification.certificate import cpu_model
 
 
@@ -28,9 +27,10 @@ def roofline_document(roofline: Roofline) -> dict[str, Any]:
         },
         "whole_ms": 1e3 * float(np.median(roofline.whole[1])),
         "parts_ms": 1e3 * float(roofline.seconds.sum()),
-        "parts_over_whole": roofline.parts_over_whole(1).tolist(),
-        "parts_over_whole_cold": roofline.parts_over_whole(0).tolist(),
-        "kinds": {kind: _kind(roofline, kind) for kind in used_kinds(roofline)},
+        "parts_over_whole": roofline.parts_over_whole(1),
+        "parts_over_whole_cold": roofline.parts_over_whole(0),
+        "kinds": {kind: _group(found) for kind, found in by_kind(roofline).items()},
+        "pointwise_by_side": {str(side): _group(found) for side, found in pointwise_by_side(roofline).items()},
         "layers": [
             {
                 "operators": layer.operators,
@@ -50,21 +50,13 @@ def roofline_document(roofline: Roofline) -> dict[str, Any]:
     }
 
 
-def _kind(roofline: Roofline, kind: Kind) -> dict[str, Any]:
-    chosen = roofline.of_kind(kind)
-    macs = sum(layer.macs for layer in roofline.layers if layer.kind == kind)
-    seconds = float(roofline.seconds[chosen].sum())
+def _group(group: Group) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "layers": int(chosen.sum()),
-        "macs": macs,
-        "ms": 1e3 * seconds,
-        "share": seconds / float(roofline.seconds.sum()),
+        "layers": group.layers,
+        "macs": group.macs,
+        "ms": 1e3 * group.seconds,
+        "share": group.share,
     }
-    if macs:
-        found["gmacs"] = macs / seconds / 1e9
-        found["of_peak"] = roofline.of_peak(kind)
-        found["of_roof"] = float(roofline.least[chosen].sum() / seconds)
-    if kind == "1×1 convolution":
-        found["lost_to_results"] = roofline.requantizing(kind)
-        found["lost_otherwise"] = 1 - found["of_peak"] - found["lost_to_results"]
-    return found
+    if group.macs:
+        found |= {"gmacs": group.macs / group.seconds / 1e9, "of_peak": group.of_peak, "of_results": group.of_results}
+    return found | {"of_roof": group.of_roof}
