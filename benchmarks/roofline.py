@@ -23,7 +23,7 @@ def table(roofline: Roofline) -> str:
     """Markdown: the machine, then one line for each kind of layer, and for the 1×1 convolutions of each size."""
     peaks, document = roofline.peaks, roofline_document(roofline)
     rates = [f"{element} {rate / 1e9:.0f} GMAC/s" for element, rate in peaks.macs.items()]
-    rates += [f"{size / 2**20:.2g} MB {rate / 1e9:.0f} GB/s" for size, rate in peaks.bandwidths.items()]
+    rates += [f"{rate / 1e9:.0f} GB/s at {size / 1e6:.1f} MB" for size, rate in peaks.bandwidths.items()]
     low, middle, high = roofline.parts_over_whole(1)
     lines = [
         f"\n{roofline.file}: {document['whole_ms']:.2f} ms, {roofline.threads} thread(s), load {roofline.load:.1f}",

@@ -51,12 +51,8 @@ def roofline_document(roofline: Roofline) -> dict[str, Any]:
 
 
 def _group(group: Group) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "layers": group.layers,
-        "macs": group.macs,
-        "ms": 1e3 * group.seconds,
-        "share": group.share,
-    }
+    found: dict[str, Any] = {"layers": group.layers, "macs": group.macs}
+    found |= {"ms": 1e3 * group.seconds, "share": group.share, "of_roof": group.of_roof}
     if group.macs:
         found |= {"gmacs": group.macs / group.seconds / 1e9, "of_peak": group.of_peak, "of_results": group.of_results}
-    return found | {"of_roof": group.of_roof}
+    return found

@@ -11,7 +11,8 @@ import numpy as np
 from edgefrac.benchmarking.layer_costs import Kind
 from edgefrac.benchmarking.roofline import Roofline, by_kind
 
-_DPI = 110
+_DPI = 100
+_INTENSITIES = (0.3, 300)  # multiply-accumulates a byte
 # told apart by shape too; colours safe for colour-blind readers (Okabe & Ito 2008)
 _STYLES: dict[Kind, tuple[str, str]] = {
     "1×1 convolution": ("#0072B2", "o"),
@@ -67,28 +68,20 @@ def _draw_layers(axes: Any, roofline: Roofline) -> None:
 
 def _draw_roofs(axes: Any, roofline: Roofline) -> None:
     peaks = roofline.peaks
-    intensity = np.geomspace(0.5, 300, 200)
+    intensity = np.geomspace(*_INTENSITIES, 200)
     highest = max(peaks.macs.values())
-    axes.set(xscale="log", yscale="log", xlim=(0.5, 300), ylim=(highest / 200, 2 * highest))
+    axes.set(xscale="log", yscale="log", xlim=_INTENSITIES, ylim=(highest / 1e11, 2 * highest / 1e9))
     for element, rate in peaks.macs.items():
         axes.axhline(rate / 1e9, color="black", linewidth=1.2)
         text = f"{element} peak {rate / 1e9:.0f}"
-        axes.annotate(text, (280, rate / 1e9), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=8)
+        axes.annotate(
+            text, (_INTENSITIES[1], rate / 1e9), xytext=(-4, 3), textcoords="offset points", ha="right", fontsize=8
+        )
     caches = list(peaks.bandwidths.items())
     for (size, rate), style in ((caches[0], "--"), (caches[-1], ":")):
-        axes.plot(intensity, np.minimum(intensity * rate, highest) / 1e9, color="black", linewidth=1, linestyle=style)
-        where = 0.55
-        text = f"{rate / 1e9:.0f} GB/s ({size / 2**20:.2g} MB touched)"
-        # along the line, whose angle only the figure knows when it is drawn
-        axes.text(
-            where,
-            1.12 * where * rate / 1e9,
-            text,
-            rotation=45,
-            rotation_mode="anchor",
-            transform_rotates_text=True,
-            fontsize=7.5,
-        )
+        rates = np.minimum(intensity * rate, highest) / 1e9
+        label = f"{rate / 1e9:.0f} GB/s, {size / 1e6:.1f} MB touched"
+        axes.plot(intensity, rates, color="black", linewidth=1, linestyle=style, label=label)
 
 
 def _draw_time(axes: Any, roofline: Roofline) -> None:
@@ -102,7 +95,7 @@ def _draw_time(axes: Any, roofline: Roofline) -> None:
         axes.annotate(label, (1e3 * group.seconds, place), va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.6e3 * max(group.seconds for group in groups.values()))
+    axes.set_xlim(0, 2.1e3 * max(group.seconds for group in groups.values()))
     axes.set_xlabel("ms a radiograph (dark: at the roof)")
     axes.set_title(f"{1e3 * roofline.seconds.sum():.2f} ms, {roofline.threads} thread(s)", fontsize=10)
     axes.grid(alpha=0.3, axis="x")
