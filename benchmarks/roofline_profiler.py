@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from edgefrac.benchmarking.roofline import Roofline, measure_roofline
 from edgefrac.targets.tflite_graph import read_graph
 
 WARM_UP = 3
+SLICE = 0.01  # seconds, longer than a scheduler's turn
 CPU, PROFILING = 1, b"enable_profiling = true\n"
 ELEMENTS = {0: 1, 3: 3}  # float32 and uint8: of TFLite's schema -> of LiteRT's C interface
 LINE = re.compile(r"^ *(\S.*?)  +[\d.]+ +([\d.]+) +[\d.]+ +[\d.]+%")
@@ -100,7 +102,13 @@ class Profiled:
 def inside(path: Path, runs: int) -> NDArray[np.float64]:
     """Seconds of each layer inside the file that the fastest fifth of its runs keeps to."""
     profiled = Profiled(path.read_bytes())
-    taken = [[seconds for _, seconds in profiled.layers()] for _ in range(WARM_UP + runs)]
+    rng, taken = np.random.default_rng(0), []
+    for _ in range(WARM_UP + runs):
+        # else the scheduler takes the processor away from the same layer in each run
+        until = time.perf_counter() + rng.uniform(0, SLICE)
+        while time.perf_counter() < until:
+            pass
+        taken.append([seconds for _, seconds in profiled.layers()])
     return np.asarray(np.quantile(taken[WARM_UP:], 0.2, axis=0))
 
 
