@@ -1,10 +1,10 @@
 """Are layers timed alone as fast as inside the file? LiteRT's own profiler tells.
 
-    python benchmarks/roofline_profiler.py FILE... [--runs 100]
+    python benchmarks/roofline_profiler.py FILE... [--runs 40]
 
 Only LiteRT's C interface has the profiler, and that interface changes from version to version: this was written for
 ai-edge-litert 2.3, and stops where a call fails. It notes the time that passes, in whole microseconds, also while other
-programs run; so the fastest fifth of the runs counts, for each layer by itself. One thread.
+programs run; so each layer's median over many openings of the file is taken. One thread.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from edgefrac.benchmarking.roofline import Roofline, measure_roofline
 from edgefrac.targets.tflite_graph import read_graph
 
 WARM_UP = 3
-SLICE = 0.01  # seconds, longer than a scheduler's turn
 CPU, PROFILING = 1, b"enable_profiling = true\n"
 ELEMENTS = {0: 1, 3: 3}  # float32 and uint8: of TFLite's schema -> of LiteRT's C interface
 LINE = re.compile(r"^ *(\S.*?)  +[\d.]+ +([\d.]+) +[\d.]+ +[\d.]+%")
@@ -63,18 +61,26 @@ class Profiled:
         self._outputs = self._buffers(graph, graph.outputs, "Output")
 
     def layers(self) -> list[tuple[str, float]]:
-        """Run once: what the runtime calls each of its operators, in order, and the seconds it took."""
-        self._call("LiteRtResetProfiler", self._profiler)
+        """What the runtime calls each of its operators, in order, and the seconds it took in one run.
+
+        To be asked once: resetting the profiler leaves its summary as it was.
+        """
+        for _ in range(WARM_UP):
+            self._run()
         self._call("LiteRtStartProfiler", self._profiler)
-        count = ctypes.c_size_t
-        given, found = self._inputs, self._outputs
-        self._call("LiteRtRunCompiledModel", self._model, count(0), count(len(given)), given, count(len(found)), found)
+        self._run()
         self._call("LiteRtStopProfiler", self._profiler)
         text = ctypes.c_char_p()
         self._call("LiteRtGetProfileSummary", self._profiler, self._model, ctypes.byref(text))
         in_order = (text.value or b"").decode().split("Top by")[0].splitlines()
         matches = [match for match in map(LINE.match, in_order) if match]
+        self._library.LiteRtDestroyCompiledModel(self._model)
         return [(match[1], 1e-3 * float(match[2])) for match in matches]
+
+    def _run(self) -> None:
+        count = ctypes.c_size_t
+        given, found = self._inputs, self._outputs
+        self._call("LiteRtRunCompiledModel", self._model, count(0), count(len(given)), given, count(len(found)), found)
 
     def _buffers(self, graph: Any, tensors: Any, side: str) -> Any:
         made = []
@@ -100,16 +106,10 @@ class Profiled:
 
 
 def inside(path: Path, runs: int) -> NDArray[np.float64]:
-    """Seconds of each layer inside the file that the fastest fifth of its runs keeps to."""
-    profiled = Profiled(path.read_bytes())
-    rng, taken = np.random.default_rng(0), []
-    for _ in range(WARM_UP + runs):
-        # else the scheduler takes the processor away from the same layer in each run
-        until = time.perf_counter() + rng.uniform(0, SLICE)
-        while time.perf_counter() < until:
-            pass
-        taken.append([seconds for _, seconds in profiled.layers()])
-    return np.asarray(np.quantile(taken[WARM_UP:], 0.2, axis=0))
+    """Median seconds of each layer inside the file."""
+    data = path.read_bytes()
+    taken = [[seconds for _, seconds in Profiled(data).layers()] for _ in range(runs)]
+    return np.asarray(np.median(taken, axis=0))
 
 
 def table(roofline: Roofline, within: NDArray[np.float64]) -> str:
@@ -136,7 +136,7 @@ def table(roofline: Roofline, within: NDArray[np.float64]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=40)
     chosen = parser.parse_args()
     for path in chosen.files:
         print(table(measure_roofline(path), inside(path, chosen.runs)), flush=True)
