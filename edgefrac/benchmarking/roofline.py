@@ -1,11 +1,12 @@
 """Where the time of a TFLite file goes, layer by layer, and how far each layer is from what the machine can do.
 
-LiteRT's Python interface tells no times of single operators, and XNNPACK hides them from it. So each layer is cut out
-of the file (``layer_costs.alone``) and timed as a file of its own, all in turns with the whole file. Its time is that
-of the second of two runs, less the time of a file that computes nothing. What this neglects: in the whole file, weights
-have left the nearest cache since the last image, while a layer's input was written just before; XNNPACK may choose
-otherwise where it sees more than one layer; and each layer alone is handed to it and taken back. The sum of the parts
-over the whole says what that comes to; so does the sum of the first runs, before which all left the caches.
+LiteRT's Python interface tells no times of single operators. (Its C interface does; ``benchmarks/roofline_profiler.py``
+puts them beside ours.) So each layer is cut out of the file (``layer_costs.alone``) and timed as a file of its own, all
+in turns with the whole file. Its time is that of the second of two runs, less the time of a file that computes nothing.
+What this neglects: in the whole file, weights have left the nearest cache since the last image, while a layer's input
+was written just before; tensors lie elsewhere in memory; XNNPACK may choose otherwise where it sees more than one
+layer; and each layer alone is handed to it and taken back. The sum of the parts over the whole says what that comes to;
+so does the sum of the first runs, before which all left the caches. Of single float32 layers it may be a factor of two.
 
 The roof of a layer is that of Williams, Waterman, Patterson 2009: the larger of its multiply-accumulates at the
 measured peak and of its bytes at the measured bandwidth of the cache that holds them.
