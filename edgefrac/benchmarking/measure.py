@@ -92,7 +92,7 @@ def _opened(file: ModelFile, threads: int) -> tuple[Row, _Subject | None]:
         return row.model_copy(update={"reason": f"{error.message}: {error.hint}"}), None
     subject = _Subject(file.path, threads, phantom(session.contract.input.size))
     session.predict(subject.image)
-    seen = busy_threads(lambda: session.predict(subject.image))
+    seen = busy_threads(lambda: session.predict(subject.image), threads)
     facts = {"evidence_level": "measured", "threads_seen": seen, "placement": _placement(file.path)}
     return row.model_copy(update=facts), subject
 

@@ -7,30 +7,10 @@ from pathlib import Path
 import pytest
 
 from edgefrac.benchmarking import host as hosts
-from edgefrac.benchmarking.document import Document, Row, changes, read_document, same_machine
-from edgefrac.benchmarking.host import Host, Moment, flags
+from edgefrac.benchmarking.document import Document, changes, read_document, same_machine
+from edgefrac.benchmarking.host import Moment, flags
 from edgefrac.errors import UsageError
-
-
-def here(**other: object) -> Host:
-    moment = Moment(0.5, 0, 0)
-    return hosts.host(moment, moment).model_copy(update=other)
-
-
-def row(median: float, reach: float = 0.01, **other: object) -> Row:
-    """A measured row, its interval ``reach`` of the median to each side."""
-    made = Row(
-        path="a.tflite",
-        sha256="0" * 64,
-        target="tflite",
-        precision="int8",
-        device="cpu",
-        threads=1,
-        evidence_level="measured",
-        median_ms=median,
-        median_ci=(median * (1 - reach), median * (1 + reach)),
-    )
-    return made.model_copy(update=other)
+from tests.benchmarking.examples import here, row
 
 
 def test_a_document_comes_back_as_it_was_written(tmp_path: Path) -> None:

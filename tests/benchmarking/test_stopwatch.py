@@ -127,7 +127,7 @@ def test_what_a_difference_is(ratio: float, low: float, high: float, verdict: st
 
 
 def test_medians_taken_apart_are_compared_by_their_intervals() -> None:
-    """By hand: the distances of the limits on the logarithm's scale are ln 1.03 and ln 1.04, in quadrature ln 1.0504."""
+    """By hand: on the logarithm's scale the limits are ln 1.03 and ln 1.04 away, in quadrature ln 1.0504."""
     found = unpaired(12.0, (12.0 / 1.03, 12.0 * 1.03), 10.0, (10.0 / 1.04, 10.0 * 1.04))
     reach = np.exp(np.hypot(np.log(1.03), np.log(1.04)))
     assert found.ratio == pytest.approx(1.2)

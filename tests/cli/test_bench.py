@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import edgefrac
+from edgefrac.benchmarking.document import Document
+from edgefrac.bundle import write_bundle
+from edgefrac.cli.bench import _table
 from edgefrac.cli.main import main
 from edgefrac.digest import file_sha256
+from edgefrac.runtimes.session import open_session
+from tests import tflite_model
+from tests.benchmarking import examples
 
 QUICK = ["--seconds", "0.1"]
 FIELDS = set(
@@ -50,39 +57,62 @@ def test_the_document_has_the_fields_of_the_design(
     assert document["changes"] == []
 
 
-def test_threads_asked_for_and_threads_that_worked(tiny_tflite: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The tiny file has nothing to share among threads, and LiteRT does not."""
-    assert main(["bench", str(tiny_tflite), "--threads", "1", "--threads", "2", *QUICK]) == 0
-    out = capsys.readouterr().out
-    assert f"{tiny_tflite}: 2 threads were asked for, 1 worked" in out
-    assert out.count(str(tiny_tflite)) == 3 and "ms (95 % interval)" in out and "load" in out.splitlines()[-1]
+def test_the_table_has_a_line_for_each_row(tiny_tflite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(tiny_tflite), str(tiny_tflite), *QUICK]) == 0
+    head, first, second, *rest = capsys.readouterr().out.splitlines()
+    assert head.split()[:4] == ["file", "threads", "ms", "(95"]
+    assert first.startswith(f"{tiny_tflite}  1  ") and "×" not in first
+    assert second.startswith(f"{tiny_tflite}  1  ") and "×" in second
+    assert "cores, load " in rest[-1]
 
 
-def test_files_of_other_sizes_have_their_own_input(tiny_tflite: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from edgefrac.prediction import reference_model
-
-    small, large = run(capsys, tiny_tflite, reference_model())["rows"]
-    assert large["median_ms"] > small["median_ms"]
-    assert large["beside_first"]["verdict"] == "slower"
+def test_threads_that_did_not_work_are_named() -> None:
+    rows = tuple(examples.row(3.0, threads=asked, threads_seen=seen) for asked, seen in ((4, 1), (2, 2), (8, None)))
+    lines = _table(Document(rows=rows, host=examples.here())).splitlines()
+    assert [line for line in lines if "worked" in line] == ["a.tflite: 4 threads were asked for, 1 worked"]
 
 
-def test_a_bundle_is_all_its_files(reference_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    archive = Path(shutil.make_archive(str(tmp_path / "model"), "zip", reference_bundle))
-    names = sorted(file.name for file in reference_bundle.glob("*.tflite"))
-    for path in (reference_bundle, archive):
-        rows = run(capsys, path)["rows"]
-        assert sorted(row["path"] for row in rows) == [str(path / name) for name in names]
-        assert {row["sha256"] for row in rows} == {file_sha256(reference_bundle / name) for name in names}
+def test_a_crowded_machine_is_named() -> None:
+    quiet, busy = (
+        _table(Document(rows=(examples.row(3.0),), host=examples.here(waiting=share))) for share in (0.01, 0.3)
+    )
+    assert "for 30% of its time the stopwatch waited" in busy and "busy" not in quiet
 
 
-def test_a_changed_bundle_is_refused(
-    reference_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_files_of_other_sizes_have_their_own_input(
+    tiny_tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy = tmp_path / "bundle"
-    shutil.copytree(reference_bundle, copy)
-    (copy / "MODEL_CARD.md").write_text("another")
-    assert main(["bench", str(copy), *QUICK]) == 2
-    assert "MODEL_CARD.md: changed" in capsys.readouterr().err
+    large = tmp_path / "large.tflite"
+    monkeypatch.setattr(tflite_model, "SIZE", 1024)
+    monkeypatch.setattr(tflite_model, "CELLS", 256)
+    large.write_bytes(tflite_model.build(tflite_model.contract()))
+    _, row = run(capsys, tiny_tflite, large)["rows"]
+    assert row["beside_first"]["verdict"] == "slower" and row["beside_first"]["ratio"] > 5
+
+
+@pytest.fixture
+def bundle(tiny_tflite: Path, tiny_onnx: Path, tmp_path: Path) -> Path:
+    """A bundle of two files."""
+    files = [tiny_tflite, tiny_onnx]
+    contracts = {file.name: open_session(file).contract for file in files}
+    folder = tmp_path / "bundle"
+    write_bundle(folder, name="tiny", artefacts=files, contracts=contracts, certificate="{}", texts={}, golden=[])
+    return folder
+
+
+def test_a_bundle_is_all_its_files(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "model"), "zip", bundle))
+    rows = run(capsys, bundle, archive)["rows"]
+    assert [row["path"] for row in rows] == [
+        str(p / n) for p in (bundle, archive) for n in ("tiny.onnx", "tiny.tflite")
+    ]
+    assert [row["sha256"] for row in rows] == 2 * [file_sha256(bundle / n) for n in ("tiny.onnx", "tiny.tflite")]
+
+
+def test_a_changed_bundle_is_refused(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (bundle / "certificate.json").write_text("{ }")
+    assert main(["bench", str(bundle), *QUICK]) == 2
+    assert "certificate.json: changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("device", ["gpu", "npu", "arm64", "android"])
@@ -107,7 +137,7 @@ def test_a_required_device_that_is_not_there_fails(tiny_tflite: Path, capsys: py
 def test_a_runtime_that_is_not_installed_is_a_row_too(
     tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (row,) = run(capsys, tiny_onnx)["rows"]
     assert row["evidence_level"] == "unavailable" and "pip install 'edgefrac[onnx]'" in row["reason"]
 
