@@ -20,8 +20,9 @@ class Row(_Strict):
     """One file on one device with one number of threads.
 
     An ``unavailable`` row has a ``reason`` and no figures. ``sha256`` is the file's; ``threads`` were asked for,
-    ``threads_seen`` burnt processor time. ``beside_first`` compares with the first row that was measured. ``load_ms``
-    opens the file in a process whose runtime is loaded; memory and cold start are explained in ``benchmarking.memory``.
+    ``threads_seen`` burnt processor time. ``cpu_ms`` is the median processor time of all threads. ``beside_first``
+    compares with the first row that was measured. ``load_ms`` opens the file in a process whose runtime is loaded;
+    memory and cold start are explained in ``benchmarking.memory``.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Row(_Strict):
     median_ci: tuple[float, float] | None = None
     p90_ms: float | None = None
     p99_ms: float | None = None
+    cpu_ms: float | None = None
     runs: int = 0
     beside_first: Difference | None = None
     peak_rss_mb: float | None = None

@@ -16,13 +16,17 @@ SMALLEST = 0.005
 
 
 class Latency(BaseModel):
-    """Of one subject, in milliseconds; ``median`` with its 95 % interval. No run is left out."""
+    """Of one subject, in milliseconds; ``median`` with its 95 % interval. No run is left out.
+
+    ``cpu`` is the median processor time: with one thread, what the median would be if nothing else ran.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     median: Estimate
     p90: float
     p99: float
+    cpu: float
     runs: int
 
 
@@ -41,7 +45,8 @@ def latency(turns: Turns, subject: int) -> Latency:
     milliseconds = 1000 * turns.taken[subject]
     p90, p99 = np.percentile(milliseconds, [90, 99])
     estimate = _median(ClusterBootstrap(turns.opening), milliseconds)
-    return Latency(median=estimate, p90=float(p90), p99=float(p99), runs=milliseconds.size)
+    cpu = 1000 * float(np.median(turns.worked[subject]))
+    return Latency(median=estimate, p90=float(p90), p99=float(p99), cpu=cpu, runs=milliseconds.size)
 
 
 def difference(turns: Turns, subject: int, beside: int) -> Difference:

@@ -116,6 +116,7 @@ def _timed(turns: Turns, subject: int) -> dict[str, object]:
         "median_ci": found.median.interval and tuple(found.median.interval),
         "p90_ms": found.p90,
         "p99_ms": found.p99,
+        "cpu_ms": found.cpu,
         "runs": found.runs,
         "load_ms": 1000 * float(np.median(turns.opened[subject])),
         "beside_first": difference(turns, subject, 0) if subject else None,

@@ -32,11 +32,14 @@ _MOST_WARM_UP_SECONDS = 2.0
 class Turns:
     """What was timed of K subjects, in seconds of the clock.
 
-    ``taken`` is float64 [K, N], column by turn; ``opening`` int64 [N] says which opening a turn belongs to;
-    ``opened`` float64 [K, openings] is how long each opening took, ``warm_up`` int64 [K, openings] its runs before.
+    ``taken`` is float64 [K, N], subject by turn; ``worked`` likewise, but the processor time of the whole process: less
+    where a run had to wait, more where threads work side by side. ``opening`` int64 [N] says which opening a turn
+    belongs to; ``opened`` float64 [K, openings] is how long each opening took, ``warm_up`` int64 [K, openings] its runs
+    before.
     """
 
     taken: NDArray[np.float64]
+    worked: NDArray[np.float64]
     opening: NDArray[np.int64]
     opened: NDArray[np.float64]
     warm_up: NDArray[np.int64]
@@ -48,15 +51,17 @@ def take_turns(
     *,
     openings: int = OPENINGS,
     clock: Clock = time.perf_counter,
+    processor: Clock = time.process_time,
     seed: int = SEED,
     track: Track = silent,
 ) -> Turns:
     """Time ``subjects`` for ``seconds`` each on average, all in the same turns; opening and warming up come on top.
 
-    Every opening has at least three turns. Whatever a subject raises stops all.
+    ``clock`` tells the time, ``processor`` what this process has had of processors. Every opening has at least three
+    turns. Whatever a subject raises stops all.
     """
     rng = np.random.default_rng(seed)
-    taken: list[list[float]] = []
+    taken: list[list[tuple[float, float]]] = []
     opening: list[int] = []
     opened, warm_up = np.zeros((len(subjects), openings)), np.zeros((len(subjects), openings), np.int64)
     for number in track(range(openings), "timing"):
@@ -69,9 +74,10 @@ def take_turns(
             warm_up[k, number] = warm(runs[k], clock)
         until, before = clock() + seconds * len(subjects) / openings, len(taken)
         while clock() < until or len(taken) < before + _LEAST_TURNS:
-            taken.append(_turn(runs, rng.permutation(len(runs)).tolist(), clock))
+            taken.append(_turn(runs, rng.permutation(len(runs)).tolist(), clock, processor))
             opening.append(number)
-    return Turns(np.array(taken).T.copy(), np.array(opening), opened, warm_up)
+    by_clock, by_processor = np.array(taken).transpose(2, 1, 0).copy()
+    return Turns(by_clock, by_processor, np.array(opening), opened, warm_up)
 
 
 def warm(run: Run, clock: Clock) -> int:
@@ -90,12 +96,13 @@ def warm(run: Run, clock: Clock) -> int:
     return len(taken)
 
 
-def _turn(runs: Sequence[Run], order: Sequence[int], clock: Clock) -> list[float]:
-    taken = [0.0] * len(runs)
+def _turn(runs: Sequence[Run], order: Sequence[int], clock: Clock, processor: Clock) -> list[tuple[float, float]]:
+    taken = [(0.0, 0.0)] * len(runs)
     for k in order:
-        started = clock()
+        had, started = processor(), clock()
         runs[k]()
-        taken[k] = clock() - started
+        ended = clock()
+        taken[k] = ended - started, processor() - had
     return taken
 
 

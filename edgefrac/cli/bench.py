@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from edgefrac.benchmarking.host import Host
 
 _CROWDED = 0.05
-_HEADS = ("file", "threads", "ms (95 % interval)", "p90", "p99", "runs", "beside the first", "peak MB", "load", "cold")
+_HEADS = (
+    "file",
+    "threads",
+    "ms (95 % interval)",
+    "p90",
+    "p99",
+    "cpu",
+    "runs",
+    "beside the first",
+    "peak MB",
+    "load",
+    "cold",
+)
 
 
 def bench(
@@ -76,6 +88,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{_ms(row.median_ms)}{interval}",
         _ms(row.p90_ms),
         _ms(row.p99_ms),
+        _ms(row.cpu_ms),
         str(row.runs),
         _times(row.beside_first) if row.beside_first else "",
         "" if row.peak_rss_mb is None else f"{row.peak_rss_mb:.0f}",

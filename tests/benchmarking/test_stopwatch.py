@@ -61,6 +61,19 @@ def test_no_run_is_left_out_and_every_turn_has_each_subject() -> None:
     assert found.median.low < found.median.value < found.median.high and found.median.value < found.p90 < found.p99
 
 
+def test_the_processors_time_is_apart_from_the_time_that_passes() -> None:
+    now, had = 0.0, 0.0
+
+    def run() -> None:
+        nonlocal now, had
+        now += 0.030
+        had += 0.010
+
+    turns = take_turns([lambda: run], 2, clock=lambda: now, processor=lambda: had)
+    found = latency(turns, 0)
+    assert (found.median.value, found.cpu) == (pytest.approx(30), pytest.approx(10))
+
+
 def test_the_order_of_a_turn_changes() -> None:
     order: list[int] = []
     now = 0.0
@@ -139,5 +152,5 @@ def test_medians_taken_apart_are_compared_by_their_intervals() -> None:
 def test_the_median_is_resampled_by_whole_openings() -> None:
     """Two openings that differ: the interval spans both, however many runs each has."""
     taken = np.repeat([0.010, 0.012], 500)[None]
-    apart = Turns(taken, np.repeat([0, 1], 500), np.zeros((1, 2)), np.zeros((1, 2), np.int64))
+    apart = Turns(taken, taken, np.repeat([0, 1], 500), np.zeros((1, 2)), np.zeros((1, 2), np.int64))
     assert latency(apart, 0).median.interval == pytest.approx([10, 12])

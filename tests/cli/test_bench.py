@@ -22,8 +22,8 @@ from tests.benchmarking import examples
 
 QUICK = ["--seconds", "0.1"]
 FIELDS = set(
-    "path target precision device threads evidence_level median_ms median_ci p90_ms p99_ms runs peak_rss_mb placement"
-    " load_ms cold_start_ms threads_seen sha256 reason beside_first".split()
+    "path target precision device threads evidence_level median_ms median_ci p90_ms p99_ms cpu_ms runs peak_rss_mb"
+    " placement load_ms cold_start_ms threads_seen sha256 reason beside_first".split()
 )
 
 
@@ -44,6 +44,7 @@ def test_the_document_has_the_fields_of_the_design(
         assert (row["device"], row["threads"], row["evidence_level"]) == ("cpu", 1, "measured")
         assert row["median_ci"][0] <= row["median_ms"] <= row["median_ci"][1]
         assert row["median_ms"] <= row["p90_ms"] <= row["p99_ms"]
+        assert 0 < row["cpu_ms"] <= row["p99_ms"]
         assert row["runs"] >= 30 and row["placement"]
         assert row["cold_start_ms"] > row["load_ms"] > 0 and row["peak_rss_mb"] > 25
         assert row["threads_seen"] == 1
