@@ -11,8 +11,8 @@ from edgefrac.benchmarking.stopwatch import Turns
 from edgefrac.verification.statistics import ClusterBootstrap, Estimate
 
 Verdict = Literal["slower", "faster", "no difference shown"]
-SMALLEST = 0.005
-"""Differences below this share are not called one, however narrow their interval."""
+SMALLEST = 0.01
+"""Differences below this share are not called one, however narrow their interval: half of the least that must be found."""
 
 
 class Latency(BaseModel):
@@ -61,7 +61,7 @@ def difference(turns: Turns, subject: int, beside: int) -> Difference:
 
 
 def judged(ratio: float, low: float, high: float) -> Difference:
-    """A difference is shown where the interval leaves 1 out, and the ratio is at least 0.5 % from it."""
+    """A difference is shown where the interval leaves 1 out, and the ratio is at least 1 % from it."""
     verdict: Verdict = "no difference shown"
     if low > 1 and ratio >= 1 + SMALLEST:
         verdict = "slower"
