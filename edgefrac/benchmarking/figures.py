@@ -12,7 +12,7 @@ from edgefrac.verification.statistics import ClusterBootstrap, Estimate
 
 Verdict = Literal["slower", "faster", "no difference shown"]
 SMALLEST = 0.01
-"""Differences below this share are not called one, however narrow their interval: half of the least that must be found."""
+"""Differences below this share are not called one, however narrow their interval: half of what must be found."""
 
 
 class Latency(BaseModel):

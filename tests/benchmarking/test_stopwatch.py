@@ -80,7 +80,7 @@ def test_an_outlier_stays() -> None:
     def run() -> None:
         nonlocal now, runs
         runs += 1
-        now += 0.5 if runs == 60 else 0.010
+        now += 0.5 if runs == 30 else 0.010
 
     turns = take_turns([lambda: run], 2, openings=4, clock=lambda: now)
     assert turns.taken.max() == pytest.approx(0.5)
