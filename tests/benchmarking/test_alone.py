@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -21,16 +22,23 @@ IMAGE = np.zeros((SIZE, SIZE), np.uint8)
 BLOCK = bytes(20_000_000)
 
 
-def _digest(_: int) -> None:
-    hashlib.sha256(BLOCK)  # leaves Python's lock to the others
+def _work() -> None:
+    for _ in range(5):
+        hashlib.sha256(BLOCK)  # leaves Python's lock to the others
 
 
 @pytest.mark.parametrize("asked", [1, 3])
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_as_many_threads_are_seen_as_burn_time(workers: int, asked: int) -> None:
+    together = Barrier(workers)  # so that on a crowded machine none does the work of another
+
+    def task(_: int) -> None:
+        together.wait()
+        _work()
+
     with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(4) as idle:
-        list(idle.map(_digest, range(8)))
-        assert busy_threads(lambda: list(pool.map(_digest, range(workers))), asked) == workers
+        list(idle.map(lambda _: _work(), range(4)))
+        assert busy_threads(lambda: list(pool.map(task, range(workers))), asked) == workers
 
 
 def test_where_the_system_does_not_tell_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
