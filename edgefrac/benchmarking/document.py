@@ -19,10 +19,10 @@ class _Strict(BaseModel):
 class Row(_Strict):
     """One file on one device with one number of threads.
 
-    An ``unavailable`` row has a ``reason`` and no figures. ``sha256`` is the file's; ``threads`` were asked for,
-    ``threads_seen`` burnt processor time. ``cpu_ms`` is the median processor time of all threads. ``beside_first``
-    compares with the first row that was measured. ``load_ms`` opens the file in a process whose runtime is loaded;
-    memory and cold start are explained in ``benchmarking.memory``.
+    An ``unavailable`` row has no figures; ``reason`` says why some or all are missing. ``sha256`` is the file's;
+    ``threads`` were asked for, ``threads_seen`` burnt processor time. ``cpu_ms`` is the median processor time of all
+    threads. ``beside_first`` compares with the first row that was measured. ``load_ms`` opens the file in a process
+    whose runtime is loaded; memory and cold start are explained in ``benchmarking.memory``.
     """
 
     path: str

@@ -17,7 +17,7 @@ from edgefrac.benchmarking.stopwatch import Run, Turns, take_turns
 from edgefrac.benchmarking.threads import busy_threads
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.digest import file_sha256
-from edgefrac.errors import MissingExtraError
+from edgefrac.errors import DeviceError, MissingExtraError
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.progress import Track
 from edgefrac.runtimes.session import model_kind, open_session
@@ -124,5 +124,8 @@ def _timed(turns: Turns, subject: int) -> dict[str, object]:
 
 
 def _by_itself(subject: _Subject) -> dict[str, object]:
-    found = alone(subject.path, subject.image, subject.threads)
-    return {"peak_rss_mb": found.peak_rss_mb, "cold_start_ms": found.cold_start_ms} if found else {}
+    try:
+        found = alone(subject.path, subject.image, subject.threads)
+    except DeviceError as error:  # what was timed until here is not to be lost
+        return {"reason": f"no memory and no cold start: {error.message}"}
+    return {"peak_rss_mb": found.peak_rss_mb, "cold_start_ms": found.cold_start_ms}

@@ -12,6 +12,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.errors import DeviceError
 from edgefrac.runtimes.bare import BarePython
 from edgefrac.runtimes.session import ModelKind, model_kind
 from edgefrac.targets.registry import of_name
@@ -32,14 +33,14 @@ class Alone:
     cold_start_ms: float
 
 
-def alone(path: Path, network_input: NDArray[np.uint8], threads: int, processes: int = 3) -> Alone | None:
+def alone(path: Path, network_input: NDArray[np.uint8], threads: int, processes: int = 3) -> Alone:
     """Run ``path`` on one network input, uint8 [S, S], in new processes one after the other.
 
-    The median start and the largest peak of them; None for a file that does not end as its format does, which the bare
-    process goes by. Raises ``DeviceError`` where it does not run.
+    The median start and the largest peak of them. Raises ``DeviceError`` where it does not run, and for a file whose
+    name does not end as its format's do, which the bare process goes by.
     """
     if of_name(path) is None and model_kind(path) is not ModelKind.CHECKPOINT:
-        return None
+        raise DeviceError(f"{path}: its name does not end as its format's do")
     python = BarePython((sys.executable,), _environment())
     images = np.repeat(network_input[None], RUNS, axis=0)
     starts, peaks = [], []

@@ -71,6 +71,7 @@ def _table(document: Document) -> str:
     measured = [row for row in document.rows if row.median_ms is not None]
     lines = _aligned([_HEADS, *map(_cells, measured)]) if measured else []
     lines += [f"{r.path} on {r.device}: unavailable: {r.reason}" for r in document.rows if r.median_ms is None]
+    lines += [f"{row.path}: {row.reason}" for row in measured if row.reason]
     lines += [
         f"{row.path}: {row.threads} threads were asked for, {row.threads_seen} worked"
         for row in measured

@@ -49,7 +49,7 @@ def test_where_the_system_does_not_tell_nothing_is_claimed(tmp_path: Path, monke
 @pytest.mark.parametrize("fixture", ["tiny_tflite", "tiny_onnx", "tiny_ort", "tiny_openvino"])
 def test_a_file_alone_takes_its_runtime_and_no_more(fixture: str, request: pytest.FixtureRequest) -> None:
     found = alone(request.getfixturevalue(fixture), IMAGE, threads=1, processes=1)
-    assert found is not None and found.peak_rss_mb is not None
+    assert found.peak_rss_mb is not None
     assert 25 < found.peak_rss_mb < 150  # Python with NumPy takes 25, this process with pytest some hundreds
     assert 50 < found.cold_start_ms < 60_000
 
@@ -61,15 +61,15 @@ def test_the_peak_is_of_the_runs_and_grows_with_the_file(tiny_tflite: Path) -> N
         alone(path, np.zeros((side, side), np.uint8), 1, processes=1)
         for path, side in ((tiny_tflite, SIZE), (REFERENCE_CHECKPOINT, 256))
     )
-    assert small is not None and large is not None
     assert large.peak_rss_mb is not None and small.peak_rss_mb is not None
     assert large.peak_rss_mb > small.peak_rss_mb + 50
 
 
-def test_a_file_under_a_foreign_name_has_no_figures(tiny_tflite: Path, tmp_path: Path) -> None:
+def test_a_file_under_a_foreign_name_is_an_error(tiny_tflite: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.bin"
     shutil.copyfile(tiny_tflite, path)
-    assert alone(path, IMAGE, 1, processes=1) is None
+    with pytest.raises(DeviceError, match=r"model\.bin: its name"):
+        alone(path, IMAGE, 1, processes=1)
 
 
 def test_a_file_that_does_not_run_is_an_error(tmp_path: Path) -> None:

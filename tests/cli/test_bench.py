@@ -91,6 +91,18 @@ def test_files_of_other_sizes_have_their_own_input(
     assert row["beside_first"]["verdict"] == "slower" and row["beside_first"]["ratio"] > 5
 
 
+def test_a_file_that_cannot_run_alone_keeps_its_times(
+    tiny_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.bin"
+    shutil.copyfile(tiny_tflite, path)
+    (row,) = run(capsys, path)["rows"]
+    assert row["evidence_level"] == "measured" and row["median_ms"] > 0 and row["peak_rss_mb"] is None
+    assert "no memory and no cold start" in row["reason"]
+    assert main(["bench", str(path), *QUICK]) == 0
+    assert f"{path}: {row['reason']}" in capsys.readouterr().out
+
+
 @pytest.fixture
 def bundle(tiny_tflite: Path, tiny_onnx: Path, tmp_path: Path) -> Path:
     """A bundle of two files."""
