@@ -1,1 +1,1 @@
-"""How fast a file is, what it costs in memory, and how far that is from what the machine can do."""
+"""How fast is a file, what does it cost in memory, and how far is that from what the machine can do?"""
