@@ -23,13 +23,18 @@ def integer_model(network: IntegerNetwork, size: int) -> ov.Model:
     pixels = ops.convert(ops.reshape(image, np.array([1, 1, size, size], np.int64), False), "f32")
     centred = ops.subtract(pixels, np.float32(128))
     values: dict[str, Any] = {IMAGE: ops.multiply(centred, np.float32(network.grids[IMAGE].scale))}
-    branches = _branches(network)
+    branches, joined = _branches(network)
     for layer in network.layers:
         sources = [_read(network, name, layer, values[name]) for name in layer.sources]
         if isinstance(layer, MaxPooling):
             made = _pooling(layer, sources[0])
         else:
-            result = ops.add(*sources) if isinstance(layer, Addition) else _convolution(network, layer, sources[0])
+            if not isinstance(layer, Addition):
+                result = _convolution(network, layer, sources[0])
+            elif layer.name == network.output and joined:
+                result = _joined(sources)
+            else:
+                result = ops.add(*sources)
             made = (
                 _cut(network, layer, result) if layer.name in network.floats else _on_grid(network, layer.name, result)
             )
@@ -51,8 +56,8 @@ def integer_model(network: IntegerNetwork, size: int) -> ov.Model:
     return ov.Model(outputs, [image], "edgefrac")
 
 
-def _branches(network: IntegerNetwork) -> set[str]:
-    """Convolutions whose results are only added to something.
+def _branches(network: IntegerNetwork) -> tuple[set[str], set[str]]:
+    """Convolutions whose results are only added to something; and those that add up to the evidence map.
 
     OpenVINO would compute such a pair at once and leave out the rounding in between. A maximum over a single value is
     not fused, and costs less than giving the values out.
@@ -60,7 +65,18 @@ def _branches(network: IntegerNetwork) -> set[str]:
     readers = Counter(source for layer in network.layers for source in layer.sources)
     convolutions = {layer.name for layer in network.layers if isinstance(layer, IntegerConvolution)}
     added = {source for layer in network.layers if isinstance(layer, Addition) for source in layer.sources}
-    return {name for name in convolutions & added if readers[name] == 1}
+    branches = {name for name in convolutions & added if readers[name] == 1}
+    last = network.layers[-1]
+    joined = set(last.sources) if isinstance(last, Addition) and branches.issuperset(last.sources) else set()
+    return branches - joined, joined
+
+
+def _joined(sources: list[Any]) -> Any:
+    """The sum of two branches, by a kernel of ones: OpenVINO would add them in float32. Cheap where channels are few."""
+    channels = sources[0].get_output_shape(0)[1]
+    ones = np.concatenate([np.eye(channels, dtype=np.int8)] * 2, axis=1)[:, :, None, None]
+    kernel = ops.multiply(ops.convert(ops.constant(ones), "f32"), np.ones((channels, 1, 1, 1), np.float32))
+    return ops.convolution(ops.concat(sources, 1), kernel, [1, 1], [0, 0], [0, 0], [1, 1])
 
 
 def _convolution(network: IntegerNetwork, layer: IntegerConvolution | Convolution, source: Any) -> Any:
