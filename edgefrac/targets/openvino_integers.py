@@ -72,7 +72,7 @@ def _branches(network: IntegerNetwork) -> tuple[set[str], set[str]]:
 
 
 def _joined(sources: list[Any]) -> Any:
-    """The sum of two branches, by a kernel of ones: OpenVINO would add them in float32. Cheap where channels are few."""
+    """The sum of two branches, by a kernel of ones: OpenVINO would add them in float32."""
     channels = sources[0].get_output_shape(0)[1]
     ones = np.concatenate([np.eye(channels, dtype=np.int8)] * 2, axis=1)[:, :, None, None]
     kernel = ops.multiply(ops.convert(ops.constant(ones), "f32"), np.ones((channels, 1, 1, 1), np.float32))

@@ -36,6 +36,7 @@ def test_recipe(name: str, teacher: str, tmp_path: Path, capsys: pytest.CaptureF
         short.append(f"distillation.teachers={[teacher] * len(recipe.distillation.teachers)}")
     if recipe.start_from:
         assert main(["train", "base", *TOY, "data.phantoms=12", "--data", PHANTOMS, "--out", str(tmp_path)]) == 0
+        capsys.readouterr()
         short.append(f"start_from={tmp_path}/base/fold{{fold}}/checkpoint.safetensors")
     data = f"{PHANTOMS},task=type" if "type" in recipe.tasks else PHANTOMS
     assert main(["train", name, *TOY, *short, "--data", data, "--out", str(tmp_path), "--json"]) == 0
