@@ -2,7 +2,7 @@
 
     python benchmarks/epoch.py [RECIPE] [DATA] [--steps 12]
 
-For each input size of the recipe (default: reference), on DATA (default: phantoms) packed as training packs it; medians
+For each input size of the recipe (default: base), on DATA (default: phantoms) packed as training packs it; medians
 of steps that follow each other, after two to warm up. Feeding and augmenting are the input pipeline: it is no limit
 where it could feed several times as many images as the step takes.
 """
@@ -67,7 +67,7 @@ def endless(recipe: Recipe, data: TrainingSet) -> Iterator[Batch]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", nargs="?", default="reference")
+    parser.add_argument("recipe", nargs="?", default="base")
     parser.add_argument("data", nargs="?", default="phantom:n=512,seed=1")
     parser.add_argument("--steps", type=int, default=12)
     chosen = parser.parse_args()

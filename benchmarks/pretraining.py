@@ -50,13 +50,13 @@ class Course:
 
 def course(data: str, out: Path, overrides: list[str]) -> Course:
     """Open and pack what is trained on."""
-    path = find_recipe("train", "reference")
+    path = find_recipe("train", "base")
     request = StudyRequest(_recipe(overrides), data, out, recipe_folder=path.parent)
     return Course(out, overrides, prepare(request, out, note, track))
 
 
 def _recipe(overrides: list[str]) -> Recipe:
-    return read_recipe(find_recipe("train", "reference"), Recipe, [*SHORT, *overrides])
+    return read_recipe(find_recipe("train", "base"), Recipe, [*SHORT, *overrides])
 
 
 def _validation(folder: Path) -> dict[str, Any]:

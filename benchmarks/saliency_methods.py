@@ -37,7 +37,7 @@ def own(network: FractureNet, channel: int) -> Draw:
 
 def grad_cam(network: FractureNet, channel: int) -> Draw:
     """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) at the last features, of the logit."""
-    return _grad_cam_at(network.features, network, channel)
+    return _grad_cam_at(last_layer(network), network, channel)
 
 
 def finer_grad_cam(network: FractureNet, channel: int) -> Draw:
@@ -63,7 +63,7 @@ def score_cam(network: FractureNet, channel: int) -> Draw:
     graph = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(eager.eval(), probe)))
 
     def draw(image: torch.Tensor) -> NDArray[np.float32]:
-        with torch.no_grad(), _library().ScoreCAM(eager, [network.features]) as method:
+        with torch.no_grad(), _library().ScoreCAM(eager, [last_layer(network)]) as method:
             method.model = graph  # the hooks, which keep all that passes, stay on the eager one
             return _in_cells(method, image, channel)
 
@@ -73,22 +73,34 @@ def score_cam(network: FractureNet, channel: int) -> Draw:
 def recipro_cam(network: FractureNet, channel: int) -> Draw:
     """Recipro-CAM (Byun & Lee 2022, arXiv:2209.14074) at the last features, all cells in one batch.
 
-    Each cell in turn is kept under a Gaussian of 3×3 cells and all others are zeroed; the map holds the probabilities
-    that the head gives for that, laid over 0 to 1. Their softmax over classes is the sigmoid of the one logit here.
+    Each cell in turn is kept under a Gaussian of 3×3 cells and all others are zeroed, in a second scale of features
+    likewise; the map holds the probabilities that the head gives for that, laid over 0 to 1. Their softmax over classes
+    is the sigmoid of the one logit here.
     """
 
     @torch.inference_mode()
     def draw(image: torch.Tensor) -> NDArray[np.float32]:
-        features = network.features(image)
+        features, earlier = network.read(image)
         height, width = features.shape[2:]
         cells = torch.eye(height * width).reshape(-1, 1, height, width)
         kept = functional.conv2d(cells, _GAUSSIAN[None, None], padding=1)
-        answers = torch.sigmoid(network.head(features * kept)[0][:, channel]).reshape(height, width)
+        under = None if earlier is None else earlier * kept.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        answers = torch.sigmoid(network.head(features * kept, under)[0][:, channel]).reshape(height, width)
         spread = answers.max() - answers.min()
         values: NDArray[np.float32] = ((answers - answers.min()) / spread.clamp(min=1e-12)).numpy()
         return values
 
     return draw
+
+
+def last_layer(network: FractureNet) -> nn.Module:
+    """The layer whose output is the last features."""
+    return network.features if network.scales == 1 else network.stages[-1]
+
+
+def last_stage(network: FractureNet) -> nn.Module:
+    """The module that gives the last features; a network of two scales runs its stages one by one."""
+    return network.features if network.scales == 1 else network.stages[-1]
 
 
 def finer_stage(network: FractureNet) -> nn.Module:

@@ -53,9 +53,8 @@ class Drawn:
 
     @torch.inference_mode()
     def probability(self, image: torch.Tensor) -> NDArray[np.float32]:
-        """The prediction itself, float32 [1], with no map on the way: the head is linear, so means can come first."""
-        means = self._network.features(image).mean((2, 3), keepdim=True)
-        logit = self._network.head(means)[0][0, self._channel]
+        """The prediction itself, float32 [1], of which the network's own map is a part (benchmarks/map_cost.py)."""
+        logit = self._network(image)[0][0, self._channel]
         return torch.sigmoid(logit / self._temperature)[None].numpy()
 
     def drawn(self, image: torch.Tensor) -> NDArray[np.float32]:

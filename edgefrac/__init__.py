@@ -19,9 +19,10 @@ _VERBS = {
     "evaluate": ("edgefrac.evaluation", "evaluate"),
     "explain": ("edgefrac.explanation", "explain"),
     "export": ("edgefrac.pipeline.export", "export_bundle"),
+    "benchmark": ("edgefrac.speed", "benchmark"),
     "verify": ("edgefrac.pipeline.verify", "verify_bundle"),
 }
-__all__ = ["__version__", "evaluate", "explain", "export", "load", "predict", "verify"]
+__all__ = ["__version__", "benchmark", "evaluate", "explain", "export", "load", "predict", "verify"]
 
 if TYPE_CHECKING:
     from edgefrac.evaluation import evaluate as evaluate
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edgefrac.pipeline.verify import verify_bundle as verify
     from edgefrac.prediction import load as load
     from edgefrac.prediction import predict_file as predict
+    from edgefrac.speed import benchmark as benchmark
 
 
 def __getattr__(name: str) -> object:

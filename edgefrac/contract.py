@@ -100,6 +100,25 @@ class TrainingData(_Strict):
         return frozenset(raw[i : i + _HASH_BYTES].hex() for i in range(0, len(raw), _HASH_BYTES))
 
 
+class Familiar(_Strict):
+    """How the radiographs look that the network was trained on, so that an app can tell when an image does not.
+
+    Of the numbers that ``appearance`` names: their mean [A], the inverse of their covariance [A, A], and the ``limit``
+    of the Mahalanobis distance that all but 1 % of the training radiographs keep.
+    """
+
+    appearance: Literal["edgefrac.appearance/1"] = "edgefrac.appearance/1"
+    mean: tuple[float, ...]
+    precision: tuple[tuple[float, ...], ...]
+    limit: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Familiar:
+        if {len(self.mean)} != {len(self.precision), *map(len, self.precision)}:
+            raise ValueError("mean and precision differ in size")
+        return self
+
+
 def remembered(sha256: str) -> str:
     """The prefix of a raster hash by which ``TrainingData.seen_hashes`` knows a radiograph."""
     return sha256[: 2 * _HASH_BYTES]
@@ -125,6 +144,7 @@ class Contract(_Strict):
     outputs: tuple[Output, ...]
     tasks: tuple[Task, ...]
     training_data: TrainingData
+    familiar: Familiar | None = None
     calibration: str = Field(default="", description="where the activation ranges came from (int8 only)")
     evidence: str = Field(
         default="mean(evidence) + bias = logit",
@@ -138,7 +158,7 @@ class Contract(_Strict):
         """Canonical JSON: sorted keys, no spaces, so that equal contracts are equal bytes."""
         import json
 
-        return json.dumps(self.model_dump(by_alias=True), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.model_dump(by_alias=True, exclude_none=True), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Contract:

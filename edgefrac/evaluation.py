@@ -17,6 +17,7 @@ from edgefrac.datasets.splits import Folds, check_disjoint
 from edgefrac.digest import file_sha256
 from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.imaging.evidence import evidence_peak
+from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.progress import Track, silent
 from edgefrac.runtimes.session import Session
@@ -37,6 +38,7 @@ class Case:
     facets: dict[str, str]
     raster_sha256: str
     placement: Placement
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,10 @@ def collect(
             continue
         placement = Placement(radiograph.height, radiograph.width, size)
         facets = dict(sample.facets)
-        result.cases.append(Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement))
         network_input = preprocess(radiograph.pixels, size)
+        strange = foreign(radiograph, network_input, sessions[0].contract.familiar) is not None
+        case = Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement, strange)
+        result.cases.append(case)
         for session, probabilities, maps in zip(sessions, probability, evidence, strict=True):
             prediction = session.predict(network_input)
             probabilities.append(prediction.probability)
@@ -147,6 +151,9 @@ def evaluate(
         "data_sha256": collection.data_sha256,
         "model_sha256": file_sha256(session.path),
     }
+    if contract.familiar is not None:
+        strange = np.array([case.foreign for case in collection.cases])
+        report |= _entry("foreign", clustered_proportion(strange, [case.group for case in collection.cases]))
     if further := [other for other in contract.tasks if other != task]:
         report["tasks"] = {other.name: task_document(other, collection.cases, answers) for other in further}
     if answers.evidence is not None and any(case.boxes for case in collection.cases):

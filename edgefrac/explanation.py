@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgefrac.errors import UsageError
 from edgefrac.imaging.evidence import evidence_peak
+from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import read_radiograph
@@ -39,7 +40,8 @@ class ExplanationRow(TypedDict, total=False):
 
     ``log_odds`` is that of ``probability``: what all places of the network's input add up to. ``finding`` says whether
     evidence is ``localised`` in regions; else a positive answer is ``diffuse``, and a negative one has ``nothing`` to
-    show. ``correlation`` is that of the map with the first model's, where several are compared.
+    show. ``foreign``, where it is there, says why the image is not of the kind that the network was trained on: neither
+    answer nor map then counts. ``correlation`` is that of the map with the first model's, where several are compared.
     """
 
     file: str
@@ -53,6 +55,7 @@ class ExplanationRow(TypedDict, total=False):
     finding: Finding
     peak: list[float]
     regions: list[RegionRow]
+    foreign: str
     correlation: float
     overlay: str
 
@@ -76,7 +79,8 @@ def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained
     """What the model's fracture task sees on a radiograph that was read from ``path``; raises UsageError."""
     contract = session.contract
     task = contract.task()
-    prediction = session.predict(preprocess(radiograph.pixels, contract.input.size))
+    network_input = preprocess(radiograph.pixels, contract.input.size)
+    prediction = session.predict(network_input)
     if prediction.evidence is None:
         raise UsageError(f"{contract.name}: the model has no evidence map to explain with")
     evidence = prediction.evidence[:, :, task.first_channel]
@@ -96,6 +100,8 @@ def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained
         "peak": [round(value, 1) for value in evidence_peak(evidence, placement)],
         "regions": [_row(region) for region in regions],
     }
+    if reason := foreign(radiograph, network_input, contract.familiar):
+        row["foreign"] = reason
     return Explained(session, row, evidence, regions)
 
 

@@ -33,7 +33,8 @@ class FilePrediction(TypedDict, total=False):
 
     A row with ``error`` has only that, ``file`` and, where an optional part would read the image, ``missing_extra``.
     ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map; ``tasks``
-    holds the probability of each class of the model's further tasks, where it has any;
+    holds the probability of each class of the model's further tasks, where it has any; ``foreign`` says, where it is
+    there, why the image is not of the kind that the model was trained on, so that its answer is worth nothing;
     ``milliseconds`` spans reading, preprocessing and running, not the drawing of the ``overlay``.
     """
 
@@ -46,6 +47,7 @@ class FilePrediction(TypedDict, total=False):
     threshold: float
     evidence_peak: list[float] | None
     tasks: dict[str, dict[str, float]]
+    foreign: str
     model: str
     milliseconds: float
     overlay: str
@@ -145,6 +147,7 @@ def predict_file(
     ``OutputError`` (an overlay that cannot be written) does stop the run, since it would stop every image.
     """
     from edgefrac.imaging.evidence import evidence_peak
+    from edgefrac.imaging.familiarity import foreign
     from edgefrac.imaging.read import read_radiograph
 
     contract = session.contract
@@ -156,7 +159,8 @@ def predict_file(
         return {"file": str(path), "error": error.message, "missing_extra": error.extra}
     except ImageError as error:
         return {"file": str(path), "error": error.message}
-    prediction = session.predict(preprocess(radiograph.pixels, contract.input.size))
+    network_input = preprocess(radiograph.pixels, contract.input.size)
+    prediction = session.predict(network_input)
     milliseconds = (time.perf_counter() - started) * 1000
     probability = float(prediction.probability[task.first_channel])
     positive = probability >= task.threshold
@@ -174,6 +178,8 @@ def predict_file(
         placement = Placement(radiograph.height, radiograph.width, contract.input.size)
         x, y = evidence_peak(prediction.evidence[:, :, task.first_channel], placement)
         row["evidence_peak"] = [round(x, 1), round(y, 1)]
+    if reason := foreign(radiograph, network_input, contract.familiar):
+        row["foreign"] = reason
     if further := [other for other in contract.tasks if other != task]:
         row["tasks"] = {other.name: _classes(other, prediction) for other in further}
     if overlays is not None:

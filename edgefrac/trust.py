@@ -1,10 +1,10 @@
-"""Can a model's evidence maps be trusted? Do they find marked fractures, and do they stay when nothing changed?"""
+"""Can a model's evidence maps be trusted? Do they find fractures, matter to the answer, and stay the same?"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,54 +15,23 @@ from edgefrac.datasets.sample import Sample
 from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.imaging.evidence import to_raster
 from edgefrac.imaging.preprocess import Placement, preprocess
+from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.progress import Track, silent
 from edgefrac.runtimes.session import Session
-from edgefrac.verification.localisation import average_precision, energy_inside, top_overlap
+from edgefrac.verification.disturbances import DISTURBANCES
+from edgefrac.verification.faithfulness import faithfulness
+from edgefrac.verification.likeness import correlation, ssim, top_overlap
+from edgefrac.verification.localisation import average_precision, energy_inside
 from edgefrac.verification.statistics import ClusterBootstrap
 
 TOP = 0.05
 """Share of the radiograph whose overlap says whether a map stayed."""
 SIZES = ((0.005, "box < 0.5 %"), (0.02, "box < 2 %"), (1.0, "box >= 2 %"))
 """Fracture sizes: the largest box's share of the radiograph, and what the slice is called."""
-_SHIFT = 8  # pixels of the network input
-_NOISE = 4.0  # standard deviation in grey levels
-_QUALITY = 60
 
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class _Disturbance:
-    """A change that leaves the diagnosis as it is; ``moved`` are (rows, columns) by which it moves the image."""
-
-    change: Callable[[Pixels, int], Pixels]
-    moved: tuple[int, int] = (0, 0)
-
-
-def _shifted(image: Pixels, _: int) -> Pixels:
-    moved = np.zeros_like(image)
-    moved[_SHIFT:, _SHIFT:] = image[:-_SHIFT, :-_SHIFT]
-    return moved
-
-
-def _noisy(image: Pixels, number: int) -> Pixels:
-    noise = np.random.default_rng(number).normal(0, _NOISE, image.shape)
-    return np.where(image > 0, np.clip(np.rint(image + noise), 0, 255), 0).astype(np.uint8)
-
-
-def _encoded_again(image: Pixels, _: int) -> Pixels:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=_QUALITY)
-    return np.asarray(Image.open(buffer))
-
-
-DISTURBANCES = {
-    "shift": _Disturbance(_shifted, (_SHIFT, _SHIFT)),
-    "noise": _Disturbance(_noisy),
-    "encoding": _Disturbance(_encoded_again),
-}
+Values = NDArray[np.floating]
+Named = Sequence[tuple[str, Session]]
 
 
 @dataclass(frozen=True)
@@ -70,21 +39,32 @@ class _Found:
     group: str
     slices: tuple[str, ...]
     figures: dict[str, float]
+    beside: tuple[dict[str, float], ...]
 
 
 def explanation_figures(
-    session: Session, samples: Sequence[Sample], leave_out: frozenset[str] = frozenset(), *, track: Track = silent
+    session: Session,
+    samples: Sequence[Sample],
+    leave_out: frozenset[str] = frozenset(),
+    *,
+    beside: Sequence[Session] = (),
+    randomised: Named = (),
+    track: Track = silent,
 ) -> dict[str, Any]:
     """The ``explanations`` of ``edgefrac evaluate --explanations --json``, over the samples with marked fractures.
 
-    ``energy`` and ``auprc`` ask whether the evidence lies on the mark (polygons, else boxes), ``shift``, ``noise`` and
-    ``encoding`` whether its top 5 % stay where they were (intersection over union) when the image moves by 8 pixels,
-    gets noise of 4 grey levels, or is stored as JPEG again. Means over radiographs, each with its ``_ci``.
-    ``leave_out`` is that of ``evaluation.collect``. Raises UsageError for a model without map, DatasetError where
-    nothing is marked.
+    ``energy`` and ``auprc`` ask whether the evidence lies on the mark (polygons, else boxes); ``deletion`` and
+    ``insertion`` whether the answer depends on what the map shows, with ``_chance`` for a map of random cells;
+    ``shift``, ``noise`` and ``encoding`` whether its top 5 % stay where they were (intersection over union) when the
+    image moves by 8 pixels, gets noise of 4 grey levels, or is stored as JPEG again. Means over radiographs, each with
+    its ``_ci``. ``beside`` are other models whose maps are held against this one's: another precision, another seed;
+    ``randomised`` those of ``verification.randomisation``, whose weights are shuffled more and more.
+    ``leave_out`` is that of ``evaluation.collect``. Raises UsageError for a model without map or of another input
+    size, DatasetError where nothing is marked.
     """
-    if not any(output.name == "evidence" for output in session.contract.outputs):
-        raise UsageError(f"{session.contract.name}: the model has no evidence map to judge")
+    for one in (session, *beside):
+        _require_map(one, session.contract.input.size)
+    others = [*beside, *(one for _, one in randomised)]
     marked = [sample for sample in samples if sample.boxes]
     found = []
     for number, sample in enumerate(track(marked, "explanations")):
@@ -93,39 +73,109 @@ def explanation_figures(
         except ImageError:
             continue  # evaluate lists it
         if remembered(radiograph.sha256) not in leave_out:
-            found.append(_judged(session, sample, radiograph.pixels, number))
+            found.append(_judged(_Shown(session, sample, radiograph), number, others))
     if not found:
         raise DatasetError("no radiograph with a marked fracture to judge explanations by")
     names = sorted({name for one in found for name in one.slices})
-    parts = {name: [one for one in found if name in one.slices] for name in names}
-    return {**_document(found), "slices": {name: _document(part) for name, part in parts.items()}}
+    document = _document([(one.group, one.figures) for one in found])
+    document["slices"] = {
+        name: _document([(one.group, one.figures) for one in found if name in one.slices]) for name in names
+    }
+    likeness = [_document([(one.group, one.beside[k]) for one in found]) for k in range(len(others))]
+    if beside:
+        document["beside"] = [{"model": str(other.path), **like} for other, like in zip(beside, likeness, strict=False)]
+    if randomised:
+        shuffled = zip(randomised, likeness[len(beside) :], strict=True)
+        steps = [{"shuffled": name, **like} for (name, _), like in shuffled]
+        document["randomisation"] = {"steps": steps, "passed": _forgets(document, steps[-1])}
+    return document
 
 
-def _judged(session: Session, sample: Sample, pixels: Pixels, number: int) -> _Found:
-    size = session.contract.input.size
-    image, placement = preprocess(pixels, size), Placement(pixels.shape[0], pixels.shape[1], size)
-    (rows, columns), (top, left) = placement.resized, placement.offset
-    inside = np.s_[top : top + rows, left : left + columns]
-    values = _map(session, image)
-    mask = _mask(sample, placement)[inside]
-    figures = {"energy": energy_inside(values[inside], mask), "auprc": average_precision(values[inside], mask)}
+@dataclass(frozen=True)
+class _Shown:
+    """One radiograph as a model is shown it."""
+
+    session: Session
+    sample: Sample
+    radiograph: Radiograph
+
+    @cached_property
+    def placement(self) -> Placement:
+        return Placement(self.radiograph.height, self.radiograph.width, self.session.contract.input.size)
+
+    @cached_property
+    def image(self) -> Pixels:
+        return preprocess(self.radiograph.pixels, self.placement.size)
+
+    @cached_property
+    def values(self) -> NDArray[np.float32]:
+        return _map(self.session, self.image)
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Where the radiograph lies on the network input."""
+        (rows, columns), (top, left) = self.placement.resized, self.placement.offset
+        return np.s_[top : top + rows, left : left + columns]
+
+    def probability(self, image: Pixels) -> float:
+        return float(self.session.predict(image).probability[self.session.contract.task().first_channel])
+
+
+def _judged(shown: _Shown, number: int, others: Iterable[Session]) -> _Found:
+    inside, mask = shown.inside, _mask(shown.sample, shown.placement)[shown.inside]
+    here = shown.values[inside]
+    figures = {"energy": energy_inside(here, mask), "auprc": average_precision(here, mask)}
+    figures |= _dependence(shown, number) | _steadiness(shown, number)
+    beside = tuple(_alike(here, _map(other, shown.image)[inside]) for other in others)
+    share = max(box.width * box.height for box in shown.sample.boxes) / shown.radiograph.pixels.size
+    size = next(name for limit, name in SIZES if share < limit or limit == 1.0)
+    facets = [f"{facet}={value}" for facet, value in shown.sample.facets.items() if facet == "region"]
+    return _Found(shown.sample.group, (size, *facets), figures, beside)
+
+
+def _alike(here: Values, there: Values) -> dict[str, float]:
+    return {
+        "overlap": top_overlap(here, there, TOP),
+        "correlation": correlation(here, there),
+        "ssim": ssim(here, there),
+    }
+
+
+def _dependence(shown: _Shown, number: int) -> dict[str, float]:
+    """Insertion and deletion by the map, and by random cells of the same size."""
+    inside = np.zeros(shown.image.shape, np.bool_)
+    inside[shown.inside] = True
+    cells = next(output.shape[1:3] for output in shown.session.contract.outputs if output.name == "evidence")
+    random = np.random.default_rng(number).random(cells, np.float32)
+    figures: dict[str, float] = {}
+    for suffix, values in (("", shown.values), ("_chance", _spread(random, len(shown.image)))):
+        found = faithfulness(shown.probability, shown.image, values, inside)
+        figures |= {f"deletion{suffix}": found.deletion, f"insertion{suffix}": found.insertion}
+    return figures
+
+
+def _steadiness(shown: _Shown, number: int) -> dict[str, float]:
+    size = shown.placement.size
+    (rows, columns), (top, left) = shown.placement.resized, shown.placement.offset
+    figures = {}
     for name, disturbance in DISTURBANCES.items():
         down, right = disturbance.moved
-        again = np.roll(_map(session, disturbance.change(image, number)), (-down, -right), (0, 1))
+        disturbed = _map(shown.session, disturbance.change(shown.image, number))
+        again = np.roll(disturbed, (-down, -right), (0, 1))
         kept = np.s_[top : min(top + rows, size - down), left : min(left + columns, size - right)]
-        figures[name] = top_overlap(values[kept], again[kept], TOP)
-    share = max(box.width * box.height for box in sample.boxes) / pixels.size
-    name = next(name for limit, name in SIZES if share < limit or limit == 1.0)
-    facets = [f"{facet}={value}" for facet, value in sample.facets.items() if facet == "region"]
-    return _Found(sample.group, (name, *facets), figures)
+        figures[name] = top_overlap(shown.values[kept], again[kept], TOP)
+    return figures
 
 
 def _map(session: Session, image: Pixels) -> NDArray[np.float32]:
     """Calibrated log-odds that each pixel of a network input adds, up to a factor: float32 [S, S]."""
     task, prediction = session.contract.task(), session.predict(image)
     assert prediction.evidence is not None
-    field = Placement(len(image), len(image), len(image))
-    return to_raster(prediction.evidence[:, :, task.first_channel] + np.float32(task.bias[0]), field)
+    return _spread(prediction.evidence[:, :, task.first_channel] + np.float32(task.bias[0]), len(image))
+
+
+def _spread(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    return to_raster(cells, Placement(size, size, size))
 
 
 def _mask(sample: Sample, placement: Placement) -> NDArray[np.bool_]:
@@ -142,11 +192,26 @@ def _mask(sample: Sample, placement: Placement) -> NDArray[np.bool_]:
     return np.asarray(canvas)
 
 
-def _document(found: Sequence[_Found]) -> dict[str, Any]:
-    bootstrap = ClusterBootstrap([one.group for one in found])
+def _require_map(session: Session, size: int) -> None:
+    if not any(output.name == "evidence" for output in session.contract.outputs):
+        raise UsageError(f"{session.path}: the model has no evidence map to judge")
+    if session.contract.input.size != size:
+        raise UsageError(f"{session.path}: takes {session.contract.input.size} px, not the {size} px it is compared at")
+
+
+def _forgets(document: dict[str, Any], last: dict[str, Any]) -> bool | None:
+    """Whether shuffling all weights moves the map more than any change does that leaves the diagnosis as it is."""
+    lowest = [document[f"{name}_ci"] for name in DISTURBANCES]
+    if last["overlap_ci"] is None or None in lowest:
+        return None
+    return bool(last["overlap_ci"][1] < min(low for low, _ in lowest))
+
+
+def _document(found: Sequence[tuple[str, dict[str, float]]]) -> dict[str, Any]:
+    bootstrap = ClusterBootstrap([group for group, _ in found])
     document: dict[str, Any] = {"n": len(found)}
-    for name in found[0].figures:
-        values = np.array([one.figures[name] for one in found])
+    for name in found[0][1]:
+        values = np.array([figures[name] for _, figures in found])
         estimate = bootstrap.estimate(float(values.mean()), bootstrap.mean(values))
         document |= {name: estimate.value, f"{name}_ci": estimate.interval}
     return document

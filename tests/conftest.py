@@ -73,3 +73,15 @@ def reference_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # status 1: a file was stopped by the gate, and is not in the bundle
     assert main(["export", "--target", "tflite", "--keep-rejected", "--out", str(folder)]) in (0, 1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference_float_model() -> bytes:
+    """The bundled reference's float32 TFLite graph, converted once for all tests."""
+    pytest.importorskip("litert_torch")
+    from edgefrac.models.checkpoint import load_checkpoint
+    from edgefrac.models.exportable import from_checkpoint
+    from edgefrac.prediction import REFERENCE_CHECKPOINT
+    from edgefrac.targets.tflite import convert_float
+
+    return convert_float(from_checkpoint(*load_checkpoint(REFERENCE_CHECKPOINT)))

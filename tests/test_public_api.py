@@ -13,7 +13,16 @@ HEAVY = {"torch", "ai_edge_litert", "onnxruntime", "openvino", "lightning", "sci
 
 
 def test_the_exported_names_are_pinned() -> None:
-    assert edgefrac.__all__ == ["__version__", "evaluate", "explain", "export", "load", "predict", "verify"]
+    assert edgefrac.__all__ == [
+        "__version__",
+        "benchmark",
+        "evaluate",
+        "explain",
+        "export",
+        "load",
+        "predict",
+        "verify",
+    ]
     assert dir(edgefrac) == edgefrac.__all__
 
 

@@ -16,7 +16,7 @@ from edgefrac.datasets.phantom import phantom_dataset, write_phantoms
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "train" / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-PHANTOMS = "phantom:n=60,seed=3"
+PHANTOMS, FEW = "phantom:n=60,seed=3", "phantom:n=8,seed=3"
 # what a reader has and a test has not, or not in reasonable time
 STAND_INS = {
     "path/to/FracAtlas": PHANTOMS,
@@ -26,6 +26,7 @@ STAND_INS = {
     "runs/reference/fold0/release.safetensors": str(REPOSITORY / "edgefrac/models/reference/reference.safetensors"),
     "model-int8.tflite": "model-int8.tflite",
     "radiograph.png": "radiograph.png",
+    "base": "toy",
     "reference": "toy",
     "train/sweep.yaml": "toy-sweep",
 }
@@ -55,5 +56,7 @@ def test_command(command: str, reference_bundle: Path, tmp_path: Path, monkeypat
     shutil.copyfile(next(reference_bundle.parent.rglob("*-int8.tflite*")), "model-int8.tflite")
     make_folds(open_dataset(PHANTOMS), k=4).save(Path("split.json"))
     words = [STAND_INS.get(word, word) for word in shlex.split(command)[1:]]
+    if "--explanations" in words:  # which asks a model sixty times a radiograph
+        words = [FEW if word == PHANTOMS else word for word in words]
     allowed = {0, 1} if words[0] in UNDECIDED_ON_FEW else {0}
     assert main(words) in allowed

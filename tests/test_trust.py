@@ -15,13 +15,14 @@ from edgefrac.cli.main import main
 from edgefrac.contract import remembered
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Sample
-from edgefrac.errors import DatasetError
+from edgefrac.errors import DatasetError, UsageError
 from edgefrac.imaging.preprocess import Placement
-from edgefrac.prediction import load
+from edgefrac.prediction import REFERENCE_CHECKPOINT, load
 from edgefrac.runtimes.session import Prediction, Session
-from edgefrac.trust import DISTURBANCES, explanation_figures
+from edgefrac.trust import explanation_figures
+from edgefrac.verification.disturbances import DISTURBANCES
 
-SAMPLES = phantom_dataset(24, 9).samples
+SAMPLES = phantom_dataset(8, 9).samples
 MARKED = [sample for sample in SAMPLES if sample.boxes]
 
 
@@ -85,9 +86,54 @@ def test_the_document_counts_slices_and_leaves_out_what_was_seen() -> None:
         explanation_figures(session, [replace(sample, boxes=()) for sample in SAMPLES])
 
 
-def test_evaluate_prints_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["evaluate", "--data", "phantom:n=24,seed=9", "--explanations", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["explanations"] == json.loads(json.dumps(explanation_figures(load(), SAMPLES)))
-    assert main(["evaluate", "--data", "phantom:n=24,seed=9", "--explanations"]) == 0
-    assert "evidence maps of" in capsys.readouterr().out
+def test_the_answer_depends_on_what_the_map_shows() -> None:
+    found = explanation_figures(load(), MARKED[:3])
+    assert found["deletion"] < found["deletion_chance"]
+
+
+def test_maps_are_held_against_those_of_other_models() -> None:
+    inner, sample = load(), MARKED[0]
+    marked = on_marks(sample, inner.contract.input.size)
+    session, other = (Shown(inner, lambda _, by=by: np.roll(marked, by, 0)) for by in (0, 20))  # type: ignore[misc]
+    found = explanation_figures(session, [sample], beside=[session, other], randomised=[("head", other)])  # type: ignore[list-item,arg-type]
+    same, moved = found["beside"]
+    assert same["overlap"] == same["ssim"] == 1 and same["correlation"] == pytest.approx(1)
+    assert moved["overlap"] < 0.7 and moved["ssim"] < 0.98 and moved["correlation"] < 0.2  # what is low ties
+    (step,) = found["randomisation"]["steps"]
+    assert step["shuffled"] == "head" and step["overlap"] == moved["overlap"]
+    assert found["randomisation"]["passed"] is None  # one group has no interval
+
+
+def test_the_randomisation_test_can_be_failed() -> None:
+    """By a network whose shuffled weights draw the same map."""
+    inner, size = load(), load().contract.input.size
+
+    def brightness(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return image.reshape(40, size // 40, 40, size // 40).mean((1, 3))
+
+    session, flat = (Shown(inner, draw) for draw in (brightness, lambda _: np.zeros((40, 40))))
+    for shuffled, passed in ((session, False), (flat, True)):
+        found = explanation_figures(session, MARKED, randomised=[("head", shuffled)])  # type: ignore[arg-type,list-item]
+        assert found["randomisation"]["passed"] is passed
+
+
+def test_models_that_cannot_be_compared_are_named(tiny_tflite: Path) -> None:
+    with pytest.raises(UsageError, match=r"takes \d+ px, not the \d+ px"):
+        explanation_figures(load(), MARKED[:1], beside=[load(tiny_tflite)])
+
+
+def test_beside_needs_explanations(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--data", "phantom:n=4,seed=9", "--beside", "other.tflite"]) == 2
+    assert "add --explanations" in capsys.readouterr().err
+
+
+def test_evaluate_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(REFERENCE_CHECKPOINT)
+    command = ["evaluate", "--data", "phantom:n=6,seed=9", "--explanations", "--model", model, "--beside", model]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["explanations"]
+    assert found["beside"][0]["ssim"] == 1
+    assert len(found["randomisation"]["steps"]) == 10  # the head, and nine stages
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "evidence maps of" in out and f"beside {model}: overlap" in out and "randomisation test: " in out

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgefrac.cli.options import AsJson, Model
 from edgefrac.cli.output import note, results, track
+from edgefrac.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgefrac.runtimes.session import Session
 
 
 def evaluate(
@@ -24,6 +28,12 @@ def evaluate(
     explanations: Annotated[
         bool, typer.Option("--explanations", help="Judge the evidence maps too, where fractures are marked.")
     ] = False,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--beside", metavar="FILE", help="With --explanations: hold this model's maps against it; repeatable."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on labelled radiographs, by slice."""
@@ -38,17 +48,37 @@ def evaluate(
         for finding in dataset.findings:
             note(f"{dataset.name}: {finding}")
         session = load(model)
+        if beside and not explanations:
+            raise UsageError("--beside holds evidence maps against each other", hint="add --explanations")
         report = run(session, dataset, include_seen=include_seen, split=folds, fold=fold, track=track)
         if explanations:
             from edgefrac.trust import explanation_figures
 
             samples, seen = judged_on(session, dataset, include_seen=include_seen, split=folds, fold=fold)
-            report["explanations"] = explanation_figures(session, samples, seen, track=track)
+            report["explanations"] = explanation_figures(
+                session,
+                samples,
+                seen,
+                beside=[load(path) for path in beside or []],
+                randomised=_randomised(session),
+                track=track,
+            )
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:
         note(f"unreadable: {problem}")
     if report["unreadable"]:
         raise typer.Exit(2)
+
+
+def _randomised(session: Session) -> list[tuple[str, Session]]:
+    """The networks of the randomisation test: only a checkpoint has weights to shuffle."""
+    from edgefrac.runtimes.session import ModelKind, model_kind
+
+    if model_kind(session.path) is not ModelKind.CHECKPOINT:
+        return []
+    from edgefrac.verification.randomisation import randomised
+
+    return list(randomised(session.path))
 
 
 def _table(report: dict[str, Any]) -> str:
@@ -58,6 +88,8 @@ def _table(report: dict[str, Any]) -> str:
         *_figures(report),
         f"calibration error (ECE)  {report['ece']:.3f}",
     ]
+    if "foreign" in report:
+        lines.append(f"look unlike the training radiographs  {_with_interval(report, 'foreign')}")
     if "pointing_game" in report:
         game = report["pointing_game"]
         lines.append(
@@ -73,13 +105,28 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def _explanations(found: dict[str, Any]) -> list[str]:
-    names = [name for name in found if f"{name}_ci" in found]
+    names = _measured(found)
     lines = [f"evidence maps of {found['n']} radiographs with marked fractures"]
-    lines += [f"  {name:<10} {_with_interval(found, name)}" for name in names]
+    lines += [f"  {name:<17} {_with_interval(found, name)}" for name in names]
     for name, part in found["slices"].items():
         shown = ", ".join(f"{figure} {part[figure]:.2f}" for figure in names)
         lines.append(f"  {name}, n={part['n']}: {shown}")
+    for other in found.get("beside", []):
+        lines.append(f"  beside {other['model']}: {_all_with_intervals(other)}")
+    if "randomisation" in found:
+        steps, passed = found["randomisation"]["steps"], found["randomisation"]["passed"]
+        lines += [f"  weights shuffled down to {step['shuffled']}: {_all_with_intervals(step)}" for step in steps]
+        verdict = {True: "passed", False: "not passed", None: "undecided, too few groups"}[passed]
+        lines.append(f"  randomisation test: {verdict}")
     return lines
+
+
+def _measured(document: dict[str, Any]) -> list[str]:
+    return [name for name in document if f"{name}_ci" in document]
+
+
+def _all_with_intervals(document: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_with_interval(document, name)}" for name in _measured(document))
 
 
 def _figures(figures: dict[str, Any]) -> list[str]:

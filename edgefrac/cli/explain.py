@@ -56,6 +56,8 @@ def _text(row: ExplanationRow) -> str:
     lines = [f"{row['file']}, {row['model']} ({row['precision']}): {verdict}"]
     if "correlation" in row:
         lines.append(f"  its map correlates {row['correlation']:.4f} with the first one's")
+    if "foreign" in row:
+        lines.append(f"  do not rely on this answer: {row['foreign']}")
     lines.append(f"  log-odds {row['log_odds']:+.2f} in all; {_WORDS[row['finding']]}")
     for region in row["regions"]:
         x, y, width, height = region["box"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgefrac.cli import data, doctor, evaluate, explain, export, inspect, predict, sweep, train, verify
+from edgefrac.cli import bench, data, doctor, evaluate, explain, export, inspect, predict, sweep, train, verify
 from edgefrac.errors import EdgeFracError, MissingExtraError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
 app.command("evaluate")(evaluate.evaluate)
+app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.add_typer(data.app, name="data")

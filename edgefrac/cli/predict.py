@@ -35,6 +35,9 @@ def predict(
         overlays = OverlayFolder(overlay) if overlay else None
         rows = [predict_file(session, image, window_choice, overlays) for image in images]
         emit(rows if as_json else _table(rows))
+    for row in rows:
+        if "foreign" in row:
+            note(f"{row['file']}: do not rely on this answer: {row['foreign']}")
     unreadable = [row for row in rows if "error" in row]
     for row in unreadable:
         note(f"error: {row['error']}")

@@ -30,6 +30,14 @@ def to_grey(samples: Samples, bits: int | None = None) -> NDArray[np.uint8]:
     return _to_8_bit(grey, bits)
 
 
+def chroma(samples: Samples) -> float:
+    """How coloured samples [H, W, C] are: the mean difference of the largest and the least of R, G and B, 0 to 1."""
+    if samples.ndim == 2 or samples.shape[2] < 3:
+        return 0.0
+    colour = samples[:, :, :3]
+    return float((colour.max(2) - colour.min(2)).mean() / np.iinfo(samples.dtype).max)
+
+
 def _luma(samples: Samples) -> Samples:
     # the weights add up to 256, so 32 bits hold the sum at either depth
     red, green, blue = (samples[:, :, channel].astype(np.uint32) for channel in range(3))

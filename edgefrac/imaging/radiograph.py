@@ -16,7 +16,8 @@ class Radiograph:
     ``pixels`` is uint8 [H, W], bright = dense. ``notes`` says what the reader had to do or accept
     ("truncated JPEG", "MONOCHROME1 inverted"). What the file does not say, or not in the standard's own codes, is None:
     ``modality`` is DICOM's ("DX"); ``spacing_mm`` is (row, column); ``view`` is AP, PA, LL, RL, RLD, LLD, RLO or LLO;
-    ``side`` is R, L, B (both) or U (unpaired); ``slice_index`` counts the slices of a stack from 0.
+    ``side`` is R, L, B (both) or U (unpaired); ``slice_index`` counts the slices of a stack from 0. ``chroma``, 0 to 1,
+    is how coloured the file was (``grey.chroma``).
     """
 
     pixels: NDArray[np.uint8]
@@ -27,6 +28,7 @@ class Radiograph:
     view: str | None = None
     side: str | None = None
     slice_index: int | None = None
+    chroma: float = 0.0
 
     @property
     def height(self) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.errors import ImageError
-from edgefrac.imaging.grey import Samples, to_grey
+from edgefrac.imaging.grey import Samples, chroma, to_grey
 from edgefrac.imaging.limits import MAX_PIXELS, check_size
 from edgefrac.imaging.radiograph import Radiograph
 
@@ -106,11 +106,12 @@ def _quiet_libtiff() -> Iterator[None]:
 
 
 def _decode(data: bytes, name: str, kind: str) -> Radiograph:
-    notes = []
+    notes, colour = [], 0.0
     image = _open(data, name)
     turned = _orientation(image) if kind == "TIFF" else 1  # Pillow turns TIFFs, and only them, on loading
     try:
-        pixels = to_grey(_samples(image, data))
+        samples = _samples(image, data)
+        pixels, colour = to_grey(samples), chroma(samples)
     except _UnsupportedSamplesError as error:
         raise ImageError(f"{name}: {kind} file with {error}", hint="save it with 8 or 16 bits a sample") from None
     except Exception as error:  # a damaged file can make a decoder raise nearly anything
@@ -127,7 +128,7 @@ def _decode(data: bytes, name: str, kind: str) -> Radiograph:
     pixels = upright(pixels, orientation)
     if max(orientation, turned) in _UPRIGHT:
         notes.append(f"EXIF orientation {max(orientation, turned)} applied")
-    return Radiograph(pixels, source_format=kind, notes=tuple(notes))
+    return Radiograph(pixels, source_format=kind, notes=tuple(notes), chroma=colour)
 
 
 class _UnsupportedSamplesError(ValueError):

@@ -28,7 +28,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Chain:
-    """Linear outputs that are added to each other, and the 1×1 convolutions that read them.
+    """Linear outputs that are added to each other, and the convolutions without padding that read them.
 
     ``members`` are all values of the chain; ``branches`` those that are only added to others.
     """
@@ -161,7 +161,7 @@ def _chain(members: set[fx.Node], linear: dict[fx.Node, Unit], units: tuple[Unit
         outside = [user for user in node.users if user not in members]
         read_by = [unit for unit in units if unit.node in outside]
         written = node in linear or all(source in members for source in node.all_input_nodes)
-        if not written or len(read_by) != len(outside) or any(not _pointwise(unit) for unit in read_by):
+        if not written or len(read_by) != len(outside) or any(not _unpadded(unit) for unit in read_by):
             return None
         readers += [unit for unit in read_by if unit not in readers]
         if not outside:
@@ -173,5 +173,8 @@ def _chain(members: set[fx.Node], linear: dict[fx.Node, Unit], units: tuple[Unit
     return Chain(ordered, frozenset(branches), producers, tuple(readers))
 
 
-def _pointwise(unit: Unit) -> bool:
-    return unit.convolution.kernel_size == (1, 1) and unit.convolution.groups == 1
+def _unpadded(unit: Unit) -> bool:
+    """Reads whole channels at places that all exist, and has a bias to take up what they are shifted by."""
+    convolution = unit.convolution
+    inside = convolution.kernel_size == (1, 1) or (type(convolution) is nn.Conv2d and convolution.padding == (0, 0))
+    return inside and convolution.groups == 1 and isinstance(unit.bias, nn.Parameter)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from edgefrac.contract import TrainingData
+from edgefrac.contract import Familiar, TrainingData
 from edgefrac.errors import CheckpointError, OutputError, UsageError
 from edgefrac.models.network import FractureNet, TaskSpec
 
@@ -49,8 +49,10 @@ class CheckpointInfo(BaseModel):
     architecture: str
     input_size: int = Field(gt=0)
     refinement: int = Field(default=1, ge=1, description="how many times finer than its features the evidence map is")
+    scales: int = Field(default=1, ge=1, le=2, description="how many scales of features the evidence map adds up")
     tasks: tuple[TaskState, ...]
     training_data: TrainingData
+    familiar: Familiar | None = None
     ranges: dict[str, tuple[float, float]] = {}
     evidence_shift: tuple[float, ...] = ()
     ranges_source: str = ""
@@ -106,7 +108,7 @@ def load_checkpoint(path: Path) -> tuple[FractureNet, CheckpointInfo]:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     try:
         tasks = tuple(TaskSpec(t.name, t.kind, t.classes) for t in info.tasks)
-        network = FractureNet(info.architecture, tasks, refinement=info.refinement)
+        network = FractureNet(info.architecture, tasks, refinement=info.refinement, scales=info.scales)
     except UsageError as error:
         raise CheckpointError(f"{path}: {error.message}", hint=error.hint) from error
     wanted = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}

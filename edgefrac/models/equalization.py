@@ -6,7 +6,8 @@ decides. Scaling channels into each other's range is cross-layer equalization (N
 shifting them as well follows Wei et al. 2023 (arXiv:2304.09145). Two places allow it:
 
 - a ReLU6 read by a depthwise convolution: shift and scale are undone in that convolution, channel by channel;
-- linear bottlenecks, with all blocks that are added to them: undone in the 1×1 convolutions that read them.
+- linear bottlenecks, with all blocks that are added to them: undone in the convolutions that read them, which must not
+  pad them.
 
 Nothing changes in float but at image borders, where a depthwise convolution pads with zeros what was shifted.
 """
@@ -18,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import fx, nn
+from torch import fx
 
 from edgefrac.models.channel_graph import Chain, ChannelGraph, Unit, trace
-from edgefrac.models.network import FractureNet, normalise
+from edgefrac.models.network import FractureNet, evidence_cells, normalise
 
 _MARGIN = 1.1  # what calibration did not see must fit too
 _LARGEST_SCALE = 32.0
@@ -36,7 +37,7 @@ def equalize(network: FractureNet, images: NDArray[np.uint8]) -> int:
 
     Returns how many tensors were equalized: 0 for a network that offers no such place or cannot be traced.
     """
-    graph = trace(nn.Sequential(network.features, network.head.conv))
+    graph = trace(evidence_cells(network))
     if graph is None:
         return 0
     pairs = [(u, reader) for u in graph.units if u.clipped and (reader := graph.depthwise_reader(u)) is not None]
@@ -80,7 +81,7 @@ def _equalize_chain(chain: Chain, limits: Limits) -> None:
         unit.bias.data = (unit.bias.data - (0 if unit.output in chain.branches else middle)) * scale
     for reader in chain.readers:
         weight = reader.convolution.weight.data
-        reader.bias.data += weight[:, :, 0, 0] @ middle
+        reader.bias.data += weight.sum((2, 3)) @ middle
         weight /= scale.view(1, -1, 1, 1)
 
 

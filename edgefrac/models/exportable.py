@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from edgefrac.contract import Contract, Input, Output, Precision, Task, TrainingData
+from edgefrac.contract import Contract, Familiar, Input, Output, Precision, Task, TrainingData
 from edgefrac.models.checkpoint import CheckpointInfo
 from edgefrac.models.head import depth_to_space
-from edgefrac.models.network import FractureNet
+from edgefrac.models.network import FractureNet, evidence_cells
 
 
 class ExportNet(nn.Module):
@@ -50,6 +50,7 @@ class Identity:
     checkpoint_sha256: str
     training_data: TrainingData
     source_commit: str = ""
+    familiar: Familiar | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ class Exportable:
 
 def identify(info: CheckpointInfo, sha256: str) -> Identity:
     """The identity of the checkpoint with header ``info`` and file hash ``sha256``."""
-    return Identity(info.name, info.version, info.architecture, sha256, info.training_data, info.source_commit)
+    return Identity(
+        info.name, info.version, info.architecture, sha256, info.training_data, info.source_commit, info.familiar
+    )
 
 
 def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:
@@ -111,7 +114,7 @@ def from_checkpoint(network: FractureNet, info: CheckpointInfo) -> Exportable:
         tasks.append(Task(**state.model_dump(), first_channel=first, bias=bias))
         first += width
     temperature = torch.tensor([task.temperature for task in tasks for _ in range(task.channels)])
-    evidence = nn.Sequential(network.features, network.head.conv)
+    evidence = evidence_cells(network)
     side = -(-info.input_size // network.stride) * network.head.refinement
     module = ExportNet(evidence, biases, temperature, network.head.refinement).eval()
     return Exportable(module, info.input_size, (side, side), tuple(tasks))

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from edgefrac.contract import Familiar
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import ConversionError
 from edgefrac.evaluation import evaluate
+from edgefrac.imaging.familiarity import fit_familiar
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.models.channel_graph import trace
 from edgefrac.models.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
@@ -26,7 +27,7 @@ from edgefrac.models.equalization import equalize
 from edgefrac.models.exportable import from_checkpoint
 from edgefrac.models.folding import fold, halve
 from edgefrac.models.layers import layers_of
-from edgefrac.models.network import FractureNet
+from edgefrac.models.network import FractureNet, evidence_cells
 from edgefrac.pipeline.freezing import HeldOut, freeze
 from edgefrac.progress import Note, Track
 from edgefrac.quantization.calibration import carried_ranges
@@ -98,9 +99,15 @@ def make_exportable(
     states, _ = freeze(network, trained.held_out, trained.recipe.minimum_sensitivity, track)
     source = f"{len(chosen)} training radiographs of {', '.join(info.training_data.names)}"
     carried = {"ranges": plan.ranges, "evidence_shift": plan.evidence_shift, "ranges_source": source}
-    info = info.model_copy(update={"tasks": states, **carried})
+    info = info.model_copy(update={"tasks": states, "familiar": _familiar(trained.packed), **carried})
     save_checkpoint(out, network, info, half=True)
     return network, info
+
+
+def _familiar(packed: TrainingSet) -> Familiar | None:
+    """How the training radiographs look, phantoms aside where there are others."""
+    rows = packed.rows[~packed.phantom] if not packed.phantom.all() else packed.rows
+    return fit_familiar(packed.pack.images[np.unique(rows)])
 
 
 def put_on_exact_grid(network: FractureNet, ranges: Mapping[str, Range]) -> FractureNet:
@@ -109,7 +116,7 @@ def put_on_exact_grid(network: FractureNet, ranges: Mapping[str, Range]) -> Frac
     The float32 network is then defined by them, so that int8 loses nothing by rounding weights; its plan is the same
     again. Raises ConversionError where there is no such plan.
     """
-    evidence = nn.Sequential(network.features, network.head.conv)
+    evidence = evidence_cells(network)
     graph, traced = layers_of(evidence), trace(evidence)
     assert traced is not None
     plan = make_plan(graph, carried_ranges(graph, ranges), network.architecture, "")

@@ -135,6 +135,7 @@ def _measure_fold(
         architecture=recipe.architecture,
         input_size=recipe.input_size,
         refinement=network.head.refinement,
+        scales=network.scales,
         tasks=states,
         training_data=TrainingData(
             names=(material.dataset.name, *(("phantoms, not clinical",) if material.phantom.any() else ())),

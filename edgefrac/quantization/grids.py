@@ -40,11 +40,11 @@ def grids_of(graph: LayerGraph, ranges: Mapping[str, Range]) -> dict[str, Grid]:
         )
     rectified = {layer.name for layer in graph.layers if _is_rectified(layer)}
     steps = {layer.name: _step(layer, ranges[layer.name], layer.name in rectified) for layer in graph.layers}
-    for members in _added(graph):
+    for members in (*_added(graph), {graph.output}):
         common = max(steps[name] for name in members)
+        if graph.output in members:  # the evidence map is read by people: its code is worth what the file says
+            common = 2.0 ** ceil(log2(common))
         steps.update(dict.fromkeys(members, common))
-    # the evidence map is read by people: its code is worth what the file says
-    steps[graph.output] = 2.0 ** ceil(log2(steps[graph.output]))
     grids = {
         name: Grid(exponent=round(log2(step)), zero_point=-128 if name in rectified else 0, step=step)
         for name, step in steps.items()

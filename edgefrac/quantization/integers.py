@@ -70,9 +70,8 @@ class IntegerNetwork:
 
     @property
     def refinement(self) -> int:
-        """How many times finer than the last layer's cells the evidence map is laid out."""
-        last = self.layers[-1]
-        assert isinstance(last, (IntegerConvolution, Convolution))
+        """How many times finer than the last convolution's cells the evidence map is laid out."""
+        last = next(layer for layer in reversed(self.layers) if isinstance(layer, (IntegerConvolution, Convolution)))
         return isqrt(len(last.bias) // len(self.gain))
 
     def weight_scale(self, layer: IntegerConvolution) -> NDArray[np.float32]:
@@ -166,7 +165,7 @@ def to_integers(
         if not isinstance(layer, Convolution):
             layers.append(layer)
             continue
-        if layer.name == graph.output and plan.evidence_shift:
+        if layer is graph.convolutions()[-1] and plan.evidence_shift:  # it gives the map, or what is added to it
             shift = np.tile(plan.evidence_shift, len(layer.bias) // len(plan.evidence_shift))
             layer = replace(layer, bias=layer.bias - shift)
         make = _float_convolution if layer.name in plan.floats else _integer_convolution

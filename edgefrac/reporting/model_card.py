@@ -60,6 +60,10 @@ def _performance(metrics: Mapping[str, Any]) -> list[str]:
     if (ece := metrics.get("ece")) is not None:
         parts.append(f"Expected calibration error: {ece:.3f}. Decisions at the threshold {metrics['threshold']:.4g}.")
     parts += [_further(name, part) for name, part in metrics.get("tasks", {}).items()]
+    if metrics.get("foreign") is not None:
+        parts.append(
+            f"Share that looks unlike the training radiographs, and is said to: {_figure(metrics, 'foreign')}."
+        )
     if game := metrics.get("pointing_game"):
         tolerance = f"{100 * game['tolerance']:g} %"
         parts.append(

@@ -19,11 +19,18 @@ SCRIPT = Path(__file__).with_name("bare_script.py")
 
 @dataclass(frozen=True)
 class Answers:
-    """Of one file: ``probability`` float32 [N, K], ``evidence`` float32 [N, h, w, K], and the runtime in words."""
+    """Of one file: ``probability`` float32 [N, K], ``evidence`` float32 [N, h, w, K], and the runtime in words.
+
+    ``evidence`` is [N, 0] where the file has no map.
+    ``first_answer`` is when the first came, in seconds of ``time.monotonic``; ``peak_rss`` the most bytes that its
+    process had in memory up to its last answer, None where the system does not tell.
+    """
 
     probability: NDArray[np.float32]
     evidence: NDArray[np.float32]
     runtime: str
+    first_answer: float
+    peak_rss: int | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,13 @@ class BarePython:
             self._execute([str(self.script), str(job)])
             with np.load(said) as found:
                 return [
-                    Answers(found[f"{n}:probability"], found[f"{n}:evidence"], str(found["about"][n]))
+                    Answers(
+                        found[f"{n}:probability"],
+                        found[f"{n}:evidence"],
+                        str(found["about"][n]),
+                        float(found["first"][n]),
+                        int(found["peak"][n]) or None,
+                    )
                     for n in range(len(files))
                 ]
 

@@ -7,6 +7,7 @@ JOB is JSON: ``files``, ``images`` (an .npy of uint8 [N, S, S]), ``answers`` (th
 import json
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,32 @@ from typing import Any
 import numpy as np
 
 OUTPUTS = ("probability", "evidence")
+_NONE = np.zeros(0, np.float32)  # of a file without evidence map
 Answers = tuple[Iterator[list[Any]], str]
 
 
 def main(job: dict[str, Any]) -> None:
-    """Write [N, …] of each output of each file, and what ran it."""
+    """Write [N, …] of each output of each file, what ran it, when it first answered and the peak of memory so far."""
     images = np.load(job["images"])
     found: dict[str, Any] = {}
-    about = []
+    about, first, peak = [], [], []
     for number, name in enumerate(job["files"]):
         open_file = _RUNTIMES[Path(name).suffix]
         answers, runtime = open_file(name, images[..., None], job["threads"], job["kernels"])
+        given = [next(answers)]
+        first.append(time.monotonic())
+        given += answers
+        peak.append(_peak_rss())
         about.append(f"{runtime}, NumPy {np.__version__}, {platform.machine()}")
-        for output, values in zip(OUTPUTS, zip(*answers, strict=True), strict=True):
+        for output, values in zip(OUTPUTS, zip(*given, strict=True), strict=True):
             found[f"{number}:{output}"] = np.stack(values)
-    np.savez(job["answers"], about=np.array(about), **found)
+    np.savez(job["answers"], about=np.array(about), first=np.array(first), peak=np.array(peak), **found)
+
+
+def _peak_rss(status: Path = Path("/proc/self/status")) -> int:
+    """Bytes by Linux's VmHWM, 0 elsewhere; ``ru_maxrss`` would be that of the parent where it was larger."""
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _litert(name: str, images: Any, threads: int, kernels: str) -> Answers:
@@ -47,7 +59,7 @@ def _litert(name: str, images: Any, threads: int, kernels: str) -> Answers:
         for image in images:
             interpreter.set_tensor(given["index"], image[None])
             interpreter.invoke()
-            yield [interpreter.get_tensor(indices[output])[0] for output in OUTPUTS]
+            yield [interpreter.get_tensor(indices[name])[0] if name in indices else _NONE for name in OUTPUTS]
 
     return answers(), f"LiteRT {version('ai-edge-litert')} with {delegates} XNNPACK partitions"
 
@@ -57,26 +69,51 @@ def _onnx_runtime(name: str, images: Any, threads: int, kernels: str) -> Answers
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
     options.add_session_config_entry("session.x64quantprecision", str(int(kernels == "PRECISE")))
     session = onnxruntime.InferenceSession(name, options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    answers = ([values[0] for values in session.run(OUTPUTS, {given.name: image[None]})] for image in images)
-    return answers, f"ONNX Runtime {onnxruntime.__version__}"
+    there = [output.name for output in session.get_outputs()]
+
+    def answers() -> Iterator[list[Any]]:
+        for image in images:
+            found = dict(zip(there, session.run(there, {given.name: image[None]}), strict=True))
+            yield [found[name][0] if name in found else _NONE for name in OUTPUTS]
+
+    return answers(), f"ONNX Runtime {onnxruntime.__version__}"
 
 
 def _openvino(name: str, images: Any, threads: int, _: str) -> Answers:
     import openvino
 
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(name), "CPU", {"INFERENCE_NUM_THREADS": threads})
+    # as ``runtimes.openvino`` sets it
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+    compiled = core.compile_model(core.read_model(name), "CPU", settings)
     request = compiled.create_infer_request()
 
     def answers() -> Iterator[list[Any]]:
         for image in images:
-            found = request.infer({"image": image[None]})
-            yield [found[output][0].copy() for output in OUTPUTS]
+            found = {output.get_any_name(): value for output, value in request.infer({"image": image[None]}).items()}
+            yield [found[name][0].copy() if name in found else _NONE for name in OUTPUTS]
 
     return answers(), f"OpenVINO {openvino.__version__.partition('-')[0]}"
+
+
+def _checkpoint(name: str, images: Any, threads: int, _: str) -> Answers:
+    """The only file that cannot do without EdgeFrac."""
+    import torch
+
+    from edgefrac.runtimes.session import open_session
+
+    session = open_session(Path(name), threads)
+
+    def answers() -> Iterator[list[Any]]:
+        for image in images[..., 0]:
+            found = session.predict(image)
+            yield [found.probability, _NONE if found.evidence is None else found.evidence]
+
+    return answers(), f"torch {torch.__version__}"
 
 
 _RUNTIMES: dict[str, Callable[[str, Any, int, str], Answers]] = {
@@ -84,6 +121,7 @@ _RUNTIMES: dict[str, Callable[[str, Any, int, str], Answers]] = {
     ".onnx": _onnx_runtime,
     ".ort": _onnx_runtime,
     ".xml": _openvino,
+    ".safetensors": _checkpoint,
 }
 
 

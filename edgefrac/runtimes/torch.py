@@ -40,7 +40,13 @@ class TorchSession(ExportableSession):
     """A ``.safetensors`` checkpoint; raises CheckpointError."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        self._threads = threads
         torch.set_num_threads(threads)
         network, info = load_checkpoint(path)
         exportable = from_checkpoint(network, info)
         super().__init__(exportable, exportable.contract("fp32", identify(info, file_sha256(path))), path)
+
+    def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
+        """Run on one network input, uint8 [S, S]."""
+        torch.set_num_threads(self._threads)  # torch has one number for the whole process
+        return super().predict(network_input)

@@ -170,7 +170,7 @@ class RoundingNoise:
 
 def _rounded(network: FractureNet) -> list[nn.Module]:
     """The modules whose outputs become int8 tensors of the exported graph."""
-    found: list[nn.Module] = [network.head.conv]
+    found: list[nn.Module] = [module for module in (network.head.conv, network.head.earlier) if module is not None]
     inner: set[nn.Module] = set()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and type(module) is not nn.BatchNorm2d:

@@ -88,6 +88,8 @@ class Evidence(_Section):
 
     weight: float = Field(default=3.0, ge=0)
     positive_weight: float = Field(default=8.0, gt=0, description="weight of cells that touch a fracture")
+    pointing: float = Field(default=0.0, ge=0, description="beside it, that of the map's peak being on a fracture")
+    scales: int = Field(default=1, ge=1, le=2, description="2: the map reads features of half the stride, too")
     refinement: int = Field(default=1, ge=1, le=4, description="how many times finer than its features the map is")
 
 

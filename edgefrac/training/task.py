@@ -10,7 +10,7 @@ from torch import nn
 
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.checkpoint import load_checkpoint
-from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec, channels_last, normalise, refined
+from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec, channels_last, normalise, refined, with_scales
 from edgefrac.training.answer import answer
 from edgefrac.training.augmentation import augment_batch
 from edgefrac.training.distillation import Distillation
@@ -43,6 +43,7 @@ class FractureTask(pl.LightningModule):
             tasks,
             pretrained=recipe.pretrained and not recipe.start_from,
             refinement=recipe.evidence.refinement,
+            scales=recipe.evidence.scales,
         )
         if recipe.start_from:
             self.network.load_state_dict(_weights_to_start_from(recipe, tasks))
@@ -53,7 +54,7 @@ class FractureTask(pl.LightningModule):
         self.located = torch.tensor([task.name in LOCATED for task in channels])
         rate = torch.full((len(channels),), 0.5) if positive_rate is None else positive_rate
         self.label_loss = LabelLoss(recipe.imbalance, rate)
-        self.evidence_loss = EvidenceLoss(recipe.evidence.positive_weight)
+        self.evidence_loss = EvidenceLoss(recipe.evidence)
         self.frozen = _leading_stages(self.network, recipe.optimiser.freeze_stages)
         for module in self.frozen:
             module.requires_grad_(False)
@@ -132,7 +133,8 @@ def _weights_to_start_from(recipe: Recipe, tasks: tuple[TaskSpec, ...]) -> dict[
         raise CheckpointError(
             f"{path}: holds '{trained.architecture}' for {found}, not '{recipe.architecture}' for {wanted}"
         )
-    started: dict[str, torch.Tensor] = refined(trained, recipe.evidence.refinement).state_dict()
+    finer = refined(trained, recipe.evidence.refinement)
+    started: dict[str, torch.Tensor] = with_scales(finer, recipe.evidence.scales).state_dict()
     return started
 
 

@@ -1,4 +1,4 @@
-"""How well a map finds what it should, and how steady it is: pixels against masks, and maps against each other."""
+"""How well a map finds what it should: pixels against masks."""
 
 from __future__ import annotations
 
@@ -31,12 +31,3 @@ def average_precision(values: Values, mask: Mask) -> float:
     recall = hits[last] / hits[-1]
     precision = hits[last] / (last + 1)
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
-
-
-def top_overlap(first: Values, second: Values, share: float) -> float:
-    """Intersection over union of the highest ``share`` of two maps' pixels."""
-    count = max(1, round(share * first.size))
-    tops = [np.zeros(first.size, np.bool_) for _ in range(2)]
-    for top, values in zip(tops, (first, second), strict=True):
-        top[np.argsort(-values, axis=None, kind="stable")[:count]] = True
-    return float((tops[0] & tops[1]).sum() / (tops[0] | tops[1]).sum())

@@ -92,6 +92,17 @@ class ClusterBootstrap:
             result[start : start + _CHUNK] = _divide(wins, drawn.sum(axis=1) * below[:, -1])
         return result
 
+    def median(self, values: ArrayLike) -> Floats:
+        """Resampled median of ``values`` [N], the lower one of an even number."""
+        order = np.argsort(values, kind="stable")
+        ranked, index = np.asarray(values, np.float64)[order], self.index[order]
+        of_group = np.cumsum(index == np.arange(self.n_groups)[:, None], axis=1, dtype=np.float64)  # [G, N]
+        result = np.empty(REPLICATES)
+        for start in range(0, REPLICATES, _CHUNK):
+            reached = self.counts[start : start + _CHUNK] @ of_group
+            result[start : start + _CHUNK] = ranked[(2 * reached < reached[:, -1:]).sum(axis=1)]
+        return result
+
     def estimate(self, value: float | None, replicates: Floats, of: Bools | None = None) -> Estimate:
         """The figure ``value`` with the expanded percentile interval of its replicates (Hesterberg 2015).
 

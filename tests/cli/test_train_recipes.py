@@ -34,6 +34,9 @@ def test_recipe(name: str, teacher: str, tmp_path: Path, capsys: pytest.CaptureF
     short = [f"data.phantoms={min(12, recipe.data.phantoms)}", f"int8.epochs={min(1, recipe.int8.epochs)}"]
     if recipe.distillation.teachers:
         short.append(f"distillation.teachers={[teacher] * len(recipe.distillation.teachers)}")
+    if recipe.start_from:
+        assert main(["train", "base", *TOY, "data.phantoms=12", "--data", PHANTOMS, "--out", str(tmp_path)]) == 0
+        short.append(f"start_from={tmp_path}/base/fold{{fold}}/checkpoint.safetensors")
     data = f"{PHANTOMS},task=type" if "type" in recipe.tasks else PHANTOMS
     assert main(["train", name, *TOY, *short, "--data", data, "--out", str(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -12,7 +12,7 @@ from torch import nn
 from edgefrac.models.channel_graph import trace
 from edgefrac.models.equalization import equalize
 from edgefrac.models.folding import fold
-from edgefrac.models.network import FractureNet, normalise
+from edgefrac.models.network import FractureNet, normalise, with_scales
 from tests.models.networks import phantoms, talkative
 
 
@@ -67,6 +67,17 @@ def test_scaling_alone_changes_no_output(images: np.ndarray) -> None:
     assert equalize(network, images) == 16 + 7
     changed = [name for name, value in network.state_dict().items() if not torch.equal(value, weights[name])]
     assert len([name for name in changed if name.endswith("weight")]) > 40
+    torch.testing.assert_close(outputs(network, images), before, rtol=1e-3, atol=1e-3 * float(before.abs().max()))
+
+
+def test_a_second_scale_of_the_map_takes_part(images: np.ndarray) -> None:
+    """Its 2×2 kernels read a bottleneck: they are scaled, and their bias takes up what it is shifted by."""
+    network = with_scales(lite(spread=1.0), 2)
+    assert network.head.earlier is not None
+    nn.init.normal_(network.head.earlier.weight, std=0.05)
+    before, kernels = outputs(network, images), network.head.earlier.weight.detach().clone()
+    assert equalize(network, images) == 16 + 7
+    assert not torch.equal(network.head.earlier.weight, kernels) and network.head.earlier.bias.abs().max() > 0
     torch.testing.assert_close(outputs(network, images), before, rtol=1e-3, atol=1e-3 * float(before.abs().max()))
 
 

@@ -9,7 +9,7 @@ import torch
 from edgefrac.errors import UsageError
 from edgefrac.models import registry
 from edgefrac.models.inference import infer
-from edgefrac.models.network import FRACTURE, FractureNet, normalise
+from edgefrac.models.network import FRACTURE, FractureNet, normalise, with_scales
 from edgefrac.progress import silent
 from tests.models.networks import REGION, SIZE, phantoms, talkative
 
@@ -63,3 +63,37 @@ def test_a_backbone_unlike_any_other_lists_them_all() -> None:
     with pytest.raises(UsageError) as caught:
         registry.create("qwzx", pretrained=False)
     assert all(name in caught.value.hint for name in registry.available())
+
+
+@pytest.mark.parametrize("name", registry.available())
+def test_a_second_scale_adds_nothing_at_first_and_to_the_logit_later(name: str) -> None:
+    torch.manual_seed(0)
+    network = FractureNet(name, (FRACTURE,))
+    assert all(module.training for module in FractureNet(name, scales=2).modules()), "left in another mode"
+    network.eval()
+    image = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        before = network(image)
+        added = with_scales(network, 2)
+        torch.testing.assert_close(added(image), before)
+        assert added.head.earlier is not None
+        torch.nn.init.normal_(added.head.earlier.weight, std=0.1)
+        logits, evidence = added(image)
+    assert not torch.allclose(evidence, before[1])
+    torch.testing.assert_close(evidence.mean((2, 3)) + added.head.bias, logits)
+    with pytest.raises(UsageError, match="adds up 2 scales cannot do with 1"):
+        with_scales(added, 1)
+
+
+def test_each_finer_cell_sees_what_lies_under_it() -> None:
+    """The earlier features of one quarter of a cell reach its own value alone, where the kernel reads nothing else."""
+    network = FractureNet("tiny", refinement=2, scales=2).eval()
+    head = network.head
+    assert head.earlier is not None
+    with torch.no_grad():
+        head.conv.weight.zero_()
+        for place in range(4):
+            head.earlier.weight[place, 0, place // 2, place % 2] = 1
+        earlier = torch.randn(1, head.earlier.in_channels, 6, 6)
+        _, evidence = head(torch.zeros(1, head.conv.in_channels, 3, 3), earlier)
+    torch.testing.assert_close(evidence[0, 0], earlier[0, 0])

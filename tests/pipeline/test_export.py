@@ -22,21 +22,12 @@ from edgefrac.errors import ConversionError, UsageError  # noqa: E402
 from edgefrac.models.exportable import Exportable  # noqa: E402
 from edgefrac.pipeline.export import ExportRequest, ExportResult, export_bundle  # noqa: E402
 from edgefrac.pipeline.verify import verify_bundle  # noqa: E402
-from edgefrac.prediction import REFERENCE_CHECKPOINT, load, predict_file  # noqa: E402
+from edgefrac.prediction import load, predict_file  # noqa: E402
 from edgefrac.progress import silent  # noqa: E402
 from edgefrac.targets import tflite  # noqa: E402
 from edgefrac.verification.certificate import Certificate  # noqa: E402
 
 FEW = "phantoms: 120\nprecision: int8\n"
-
-
-@pytest.fixture(scope="session")
-def reference_float_model() -> bytes:
-    """The reference checkpoint's float graph, converted once for all tests here."""
-    from edgefrac.models.checkpoint import load_checkpoint
-    from edgefrac.models.exportable import from_checkpoint
-
-    return tflite.convert_float(from_checkpoint(*load_checkpoint(REFERENCE_CHECKPOINT)))
 
 
 @pytest.fixture

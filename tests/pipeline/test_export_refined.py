@@ -1,4 +1,4 @@
-"""A map finer than its features leaves in every format and precision, and means the same."""
+"""A map finer than its features, or of two scales of them, leaves in every format and precision, and means the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgefrac.errors import UsageError  # noqa: E402
 from edgefrac.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from edgefrac.models.folding import fold, halve  # noqa: E402
 from edgefrac.models.head import depth_to_space  # noqa: E402
-from edgefrac.models.network import FRACTURE, normalise, refined  # noqa: E402
+from edgefrac.models.network import FRACTURE, normalise, refined, with_scales  # noqa: E402
 from edgefrac.pipeline.export import ExportRequest, export_bundle  # noqa: E402
 from edgefrac.progress import silent  # noqa: E402
 from edgefrac.runtimes.session import open_session  # noqa: E402
@@ -30,16 +30,18 @@ LOOSE = (
 )
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one scale", "two scales"])
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four channels whose maps differ within each cell of the features."""
     tasks = (FRACTURE, REGION)
-    network = refined(talkative(tasks), 2)
+    network = with_scales(refined(talkative(tasks), 2), request.param)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         network.head.conv.weight.add_(torch.randn(network.head.conv.weight.shape, generator=generator), alpha=0.1)
+        if network.head.earlier is not None:  # four times as many inputs, each a fifth as large
+            network.head.earlier.weight.normal_(std=0.02, generator=generator)
     path = tmp_path_factory.mktemp("refined") / "refined.safetensors"
-    save_checkpoint(path, halve(fold(network)), info(tasks, refinement=2, metrics={}))
+    save_checkpoint(path, halve(fold(network)), info(tasks, refinement=2, scales=network.scales, metrics={}))
     return path
 
 

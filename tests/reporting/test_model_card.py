@@ -95,3 +95,9 @@ def test_tables_are_well_formed(card: str) -> None:
     assert len(rows) > 6
     assert {row.count("|") for row in rows} == {7, 9}
     assert card.endswith("\n") and "None" not in card and "nan" not in card
+
+
+def test_it_says_how_many_radiographs_look_foreign() -> None:
+    strange = {**METRICS, "foreign": 0.012, "foreign_ci": [0.004, 0.03]}
+    assert "is said to: 0.012 [0.004, 0.030]" in model_card(examples.contract(), strange)
+    assert "unlike the training radiographs" not in model_card(examples.contract(), METRICS)

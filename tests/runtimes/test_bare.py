@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ def test_answers_are_those_of_a_session(tiny_tflite: Path) -> None:
     session = LiteRTSession(tiny_tflite)
     side = session.contract.input.size
     images = np.random.default_rng(4).integers(0, 256, (3, side, side), np.uint8)
+    started = time.monotonic()
     first, second = HERE.run([tiny_tflite, tiny_tflite], images)
     assert "LiteRT" in first.runtime
     for image, probability, evidence in zip(images, first.probability, first.evidence, strict=True):
@@ -27,6 +29,9 @@ def test_answers_are_those_of_a_session(tiny_tflite: Path) -> None:
         assert np.array_equal(probability, expected.probability)
         assert np.array_equal(evidence, expected.evidence)
     assert np.array_equal(first.evidence, second.evidence)
+    assert started < first.first_answer < second.first_answer < time.monotonic()
+    assert first.peak_rss is not None and second.peak_rss is not None
+    assert 20e6 < first.peak_rss <= second.peak_rss
 
 
 def test_a_file_that_does_not_load_is_an_error_with_its_cause(tmp_path: Path) -> None:
@@ -39,3 +44,27 @@ def test_a_file_that_does_not_load_is_an_error_with_its_cause(tmp_path: Path) ->
 def test_a_python_that_is_not_there_is_named() -> None:
     with pytest.raises(DeviceError, match="/no/python does not start"):
         BarePython(("/no/python",), {}).run([], np.zeros((1, 8, 8), np.uint8))
+
+
+def test_a_file_without_an_evidence_map_answers_too(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from edgefrac.targets.onnx_graph import finish
+    from tests import onnx_model
+
+    graph, contract = onnx_model.graph(), onnx_model.contract()
+    del graph.graph.output[1:]
+    path = tmp_path / "mapless.onnx"
+    path.write_bytes(finish(graph, contract.model_copy(update={"outputs": contract.outputs[:1]})))
+    (answers,) = HERE.run([path], np.zeros((2, 32, 32), np.uint8))
+    assert answers.probability.shape == (2, 1)
+    assert answers.evidence.shape == (2, 0)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_answers_as_in_its_session() -> None:
+    from edgefrac.prediction import REFERENCE_CHECKPOINT
+    from edgefrac.runtimes.torch import TorchSession
+
+    images = np.random.default_rng(4).integers(0, 256, (1, 256, 256), np.uint8)
+    (found,) = HERE.run([REFERENCE_CHECKPOINT], images)
+    assert np.allclose(found.probability[0], TorchSession(REFERENCE_CHECKPOINT).predict(images[0]).probability)

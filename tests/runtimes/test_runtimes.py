@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -215,3 +216,13 @@ def test_exact_kernels_are_asked_of_onnx_runtime_where_its_fast_ones_are_not(
     assert ort._adds_bytes_exactly(tmp_path / "cpuinfo") is exact
     assert ort._adds_bytes_exactly(tmp_path / "none") is (machine == "aarch64")
     ort._adds_bytes_exactly.cache_clear()
+
+
+def test_onnx_runtimes_threads_rest_after_an_answer(tiny_onnx: Path, network_input: np.ndarray) -> None:
+    """Left alone they spin for some 50 ms, on a processor that the next to run wants."""
+    session = open_session(tiny_onnx, threads=3)
+    for _ in range(20):
+        session.predict(network_input)
+    before = time.process_time()
+    time.sleep(0.2)
+    assert time.process_time() - before < 0.01

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgefrac.errors import ModelFileError
@@ -71,3 +72,15 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         open_session(tmp_path / "absent.tflite")
     with pytest.raises(ModelFileError, match="cannot be read"):
         open_session(tmp_path)
+
+
+def test_checkpoints_keep_their_own_number_of_threads() -> None:
+    """Torch has one for the whole process; the last that was opened would set it for all."""
+    torch = pytest.importorskip("torch")
+    from edgefrac.prediction import REFERENCE_CHECKPOINT
+
+    first, second = (open_session(REFERENCE_CHECKPOINT, threads) for threads in (1, 2))
+    image = np.zeros((first.contract.input.size,) * 2, np.uint8)
+    for session, threads in ((first, 1), (second, 2), (first, 1)):
+        session.predict(image)
+        assert torch.get_num_threads() == threads

@@ -1,4 +1,4 @@
-"""Maps against masks, and maps against each other: known values, and scikit-learn's."""
+"""Maps against masks: known values, and scikit-learn's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from edgefrac.verification.localisation import average_precision, energy_inside, top_overlap
+from edgefrac.verification.localisation import average_precision, energy_inside
 
 SQUARE = np.zeros((20, 20), np.bool_)
 SQUARE[5:10, 5:10] = True
@@ -28,10 +28,3 @@ def test_average_precision_is_that_of_scikit_learn_ties_included(levels: int) ->
 def test_average_precision_of_a_perfect_and_of_a_constant_map() -> None:
     assert average_precision(SQUARE.astype(float), SQUARE) == 1
     assert average_precision(np.ones(SQUARE.shape), SQUARE) == pytest.approx(SQUARE.mean())
-
-
-def test_overlap_of_the_highest_pixels() -> None:
-    ramp = np.arange(400.0).reshape(20, 20)
-    assert top_overlap(ramp, ramp + 7, 0.1) == 1
-    assert top_overlap(ramp, -ramp, 0.1) == 0
-    assert top_overlap(ramp, np.roll(ramp, 1, 0), 0.1) == pytest.approx(20 / 60)  # one of two rows stays on top

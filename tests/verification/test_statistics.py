@@ -221,3 +221,13 @@ def test_cluster_bootstrap_covers_the_true_loss_of_auroc() -> None:
         estimate = bootstrap.estimate(loss, bootstrap.auroc(labels, a) - bootstrap.auroc(labels, b))
         covered += bounds(estimate)[1] <= truth <= bounds(estimate)[2]
     assert covered >= 108
+
+
+def test_the_resampled_median_is_that_of_the_drawn_groups() -> None:
+    """Written out: a group drawn twice counts twice; the lower of two middle values."""
+    rng = np.random.default_rng(8)
+    groups, values = rng.integers(0, 6, 41), rng.normal(size=41)
+    bootstrap = ClusterBootstrap(groups)
+    for replicate in range(0, 2000, 250):
+        drawn = np.repeat(values, bootstrap.counts[replicate][groups].astype(int))
+        assert bootstrap.median(values)[replicate] == np.sort(drawn)[(drawn.size - 1) // 2]
