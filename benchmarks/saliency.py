@@ -89,7 +89,7 @@ def figures(session: Drawn, sample: Sample) -> dict[str, float]:
     return {
         "inside": float(pointing_hits([peak], [boxes], [pixels.shape])[0]),
         "near": float(pointing_hits([peak], [boxes], [pixels.shape], POINTING_TOLERANCE)[0]),
-        **{name: judged[name] for name in judged if f"{name}_ci" in judged},
+        **{name: judged[name] for name in judged if f"{name}_ci" in judged and not name.endswith("_chance")},
         "blank": float(values.max() + session.contract.task().bias[0] <= 0),
     }
 

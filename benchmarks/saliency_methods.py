@@ -98,6 +98,11 @@ def last_layer(network: FractureNet) -> nn.Module:
     return network.features if network.scales == 1 else network.stages[-1]
 
 
+def last_stage(network: FractureNet) -> nn.Module:
+    """The module that gives the last features; a network of two scales runs its stages one by one."""
+    return network.features if network.scales == 1 else network.stages[-1]
+
+
 def finer_stage(network: FractureNet) -> nn.Module:
     """The last stage whose cells are half as wide as those of the last features."""
     sides: list[tuple[nn.Module, int]] = []

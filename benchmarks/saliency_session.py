@@ -53,7 +53,7 @@ class Drawn:
 
     @torch.inference_mode()
     def probability(self, image: torch.Tensor) -> NDArray[np.float32]:
-        """The prediction itself, float32 [1]."""
+        """The prediction itself, float32 [1], of which the network's own map is a part (benchmarks/map_cost.py)."""
         logit = self._network(image)[0][0, self._channel]
         return torch.sigmoid(logit / self._temperature)[None].numpy()
 

@@ -20,7 +20,7 @@ from benchmarks.saliency_methods import finer_grad_cam, finer_stage, grad_cam, o
 from benchmarks.saliency_session import Drawn, Maker
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.models.checkpoint import load_checkpoint, save_checkpoint
-from edgefrac.models.network import FRACTURE, normalise
+from edgefrac.models.network import FRACTURE, normalise, refined, with_scales
 from edgefrac.progress import silent
 from edgefrac.runtimes.torch import TorchSession
 from edgefrac.trust import explanation_figures
@@ -81,6 +81,21 @@ def test_recipro_cam_is_the_evidence_map_seen_through_its_gaussian(checkpoint: P
     expected = laid_over_0_to_1(1 / (1 + np.exp(-(blurred / evidence.size + bias))))
     found = drawn(checkpoint, recipro_cam)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_finer_map_of_two_scales_has_them_too(tmp_path: Path) -> None:
+    """Recipro-CAM masks both scales alike, so it sees the mean of the finer cells through its Gaussian."""
+    network = with_scales(refined(talkative(TASKS), 2), 2)
+    assert network.head.earlier is not None
+    torch.nn.init.normal_(network.head.earlier.weight, std=0.1)
+    path = tmp_path / "fine.safetensors"
+    save_checkpoint(path, network, info(TASKS, refinement=2, scales=2))
+    sides = {name: len(drawn(path, maker)) for name, maker in METHODS.items()}
+    assert sides == {OWN: 8, "Grad-CAM": 4, "Grad-CAM, half the stride": 8, "Recipro-CAM": 4, COSTLY: 4}
+    cells = said(path).reshape(4, 2, 4, 2).mean((1, 3))
+    blurred = convolve(cells, np.outer([1, 2, 1], [1, 2, 1]) / 16, mode="constant")
+    expected = laid_over_0_to_1(1 / (1 + np.exp(-(blurred / cells.size + network.head.bias[3].item()))))
+    np.testing.assert_allclose(drawn(path, recipro_cam), expected, atol=1e-4)
 
 
 def test_score_cam_weighs_channels_by_what_they_let_through(checkpoint: Path) -> None:
