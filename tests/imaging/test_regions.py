@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgefrac.imaging.preprocess import Placement
-from edgefrac.imaging.regions import OUTLINE, density, evidence_regions
+from edgefrac.imaging.regions import LEAST, OUTLINE, density, evidence_regions
 
 SQUARE = Placement(640, 640, 320)
 
@@ -52,6 +52,15 @@ def test_a_region_begins_at_the_outline_whatever_else_is_there(strength: float, 
 
 
 def test_temperature_and_bias_count() -> None:
-    evidence = spots((8, 8, 30))
+    evidence = spots((8, 8, 36))
     assert evidence_regions(evidence, SQUARE, 0.0, 1.0) and not evidence_regions(evidence, SQUARE, 0.0, 2.0)
-    assert not evidence_regions(evidence, SQUARE, -15.0, 1.0)
+    assert not evidence_regions(evidence, SQUARE, -17.0, 1.0)
+
+
+@pytest.mark.parametrize(("strength", "count"), [(300, 0), (600, 1)])
+def test_a_speck_that_adds_little_is_no_region_however_dense(strength: float, count: int) -> None:
+    evidence = np.zeros((40, 40), np.float32)
+    evidence[20, 20] = strength  # adds strength / 1600
+    assert density(evidence, 0.0, 1.0).max() > 10 * OUTLINE
+    found = evidence_regions(evidence, SQUARE, 0.0, 1.0)
+    assert len(found) == count and all(LEAST <= region.log_odds <= strength / 1600 for region in found)

@@ -185,13 +185,13 @@ def cell_means(evidence: np.ndarray, refinement: int) -> np.ndarray:
 def test_the_map_adds_up_to_the_answer_by_the_contract_of_every_file(model: Explained) -> None:
     """As far as a float32 probability tells; in int8 too, since what codes stand for is averaged in float32.
 
-    OpenVINO's float16 files hold the calibration in float16, unless it is a single number each.
+    OpenVINO's float16 files hold the calibration in float16.
     """
     for name, path in model.files.items():
         session = open_session(path)
         bias = np.concatenate([task.bias for task in session.contract.tasks])
         temperature = np.concatenate([[task.temperature] * task.channels for task in session.contract.tasks])
-        rounded = HALF if name == "openvino fp16" and len(bias) > 1 else 0
+        rounded = HALF if name == "openvino fp16" else 0
         for image in model.images:
             answer = session.predict(image)
             assert answer.evidence is not None
