@@ -379,7 +379,7 @@ def _json(model: BaseModel) -> bytes:
 
 
 def _contracts_json(contracts: Mapping[str, Contract]) -> bytes:
-    return _canonical({name: contract.model_dump(mode="json", by_alias=True) for name, contract in contracts.items()})
+    return _canonical({name: contract.document() for name, contract in contracts.items()})
 
 
 def _canonical(value: object) -> bytes:

@@ -7,7 +7,7 @@ app would otherwise hard-code: input, preprocessing, classes, threshold, calibra
 from __future__ import annotations
 
 import base64
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -154,11 +154,15 @@ class Contract(_Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    def document(self) -> dict[str, Any]:
+        """As JSON holds it; what a contract does not say is not there."""
+        return self.model_dump(by_alias=True, mode="json", exclude_none=True)
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, so that equal contracts are equal bytes."""
         import json
 
-        return json.dumps(self.model_dump(by_alias=True, exclude_none=True), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Contract:

@@ -31,7 +31,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
         "sha256": file_sha256(path),
     }
     if target := of_kind(kind.value):
-        contract = target.read_contract(path).model_dump(by_alias=True, mode="json")
+        contract = target.read_contract(path).document()
         if companions := target.companions(path):
             facts["companions"] = [
                 {"file": str(file), "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in companions
@@ -50,9 +50,7 @@ def _inspect_bundle(path: Path) -> dict[str, Any]:
         "name": bundle.manifest.name,
         "problems": check(bundle),
         "files": [entry.model_dump() for entry in bundle.manifest.files],
-        "contracts": {
-            name: contract.model_dump(by_alias=True, mode="json") for name, contract in bundle.contracts().items()
-        },
+        "contracts": {name: contract.document() for name, contract in bundle.contracts().items()},
         "certificate": _certificate(path, bundle.read(CERTIFICATE)),
     }
 
