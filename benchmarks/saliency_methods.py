@@ -47,7 +47,7 @@ def finer_grad_cam(network: FractureNet, channel: int) -> Draw:
 
 def _grad_cam_at(layer: nn.Module, network: FractureNet, channel: int) -> Draw:
     def draw(image: torch.Tensor) -> NDArray[np.float32]:
-        with _gradients_from(layer), _library().GradCAM(_Logits(network), [layer]) as method:
+        with _gradients_from(layer), _library().GradCAM(Logits(network), [layer]) as method:
             return _in_cells(method, image, channel)
 
     return draw
@@ -58,7 +58,7 @@ def score_cam(network: FractureNet, channel: int) -> Draw:
 
     The passes go through a frozen graph, twice as fast as eager mode.
     """
-    eager = _Logits(network)
+    eager = Logits(network)
     probe = torch.zeros(1, 1, 4 * network.stride, 4 * network.stride)
     graph = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(eager.eval(), probe)))
 
@@ -127,7 +127,7 @@ def _library() -> Any:
     return pytorch_grad_cam
 
 
-class _Logits(nn.Module):
+class Logits(nn.Module):
     """What the library explains: image -> logits (B, K), without the map."""
 
     def __init__(self, network: FractureNet) -> None:

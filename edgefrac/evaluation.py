@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefrac.contract import Task, remembered
+from edgefrac.contract import Familiar, Task, remembered
 from edgefrac.datasets.questions import Question
 from edgefrac.datasets.sample import Box, Dataset, Sample
 from edgefrac.datasets.splits import Folds, check_disjoint
@@ -70,11 +70,13 @@ def collect(
     samples: Sequence[Sample],
     *,
     leave_out: frozenset[str] = frozenset(),
+    familiar: Familiar | None = None,
     track: Track = silent,
 ) -> Collection:
     """Read every radiograph once and show it to every model.
 
     ``leave_out`` holds prefixes of raster hashes (``TrainingData.seen_hashes``); those radiographs are counted only.
+    With ``familiar`` each case says whether it looks ``foreign``.
     Unreadable images are listed by their error. Raises ``UsageError`` where the models disagree about their input size.
     """
     sizes = {session.contract.input.size for session in sessions}
@@ -97,7 +99,7 @@ def collect(
         placement = Placement(radiograph.height, radiograph.width, size)
         facets = dict(sample.facets)
         network_input = preprocess(radiograph.pixels, size)
-        strange = foreign(radiograph, network_input, sessions[0].contract.familiar) is not None
+        strange = familiar is not None and foreign(radiograph, network_input, familiar) is not None
         case = Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement, strange)
         result.cases.append(case)
         for session, probabilities, maps in zip(sessions, probability, evidence, strict=True):
@@ -134,7 +136,7 @@ def evaluate(
     samples, seen = judged_on(session, dataset, include_seen=include_seen, split=split, fold=fold)
     if split and not include_seen:
         check_disjoint(seen, {sample.id: split.sha256[sample.id] for sample in samples if sample.id in split.sha256})
-    collection = collect([session], samples, leave_out=seen, track=track)
+    collection = collect([session], samples, leave_out=seen, familiar=contract.familiar, track=track)
     if split:
         split.require_unchanged({case.id: case.raster_sha256 for case in collection.cases})
     require_both_classes(dataset.name, collection)

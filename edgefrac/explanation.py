@@ -20,6 +20,7 @@ from edgefrac.imaging.regions import Region, evidence_regions
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import drawn
 from edgefrac.runtimes.session import Session
+from edgefrac.verification.likeness import correlation
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -115,7 +116,7 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
     for other in all_of_them[1:]:
         if other.evidence.shape != first.evidence.shape:
             raise UsageError(f"{other.session.path}: its map has another size than that of {first.session.path}")
-        other.row["correlation"] = float(np.corrcoef(first.evidence.ravel(), other.evidence.ravel())[0, 1])
+        other.row["correlation"] = correlation(first.evidence, other.evidence)
     return all_of_them
 
 

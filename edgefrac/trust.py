@@ -193,7 +193,7 @@ def _mask(sample: Sample, placement: Placement) -> NDArray[np.bool_]:
 
 
 def _require_map(session: Session, size: int) -> None:
-    if not any(output.name == "evidence" for output in session.contract.outputs):
+    if not session.contract.has_evidence:
         raise UsageError(f"{session.path}: the model has no evidence map to judge")
     if session.contract.input.size != size:
         raise UsageError(f"{session.path}: takes {session.contract.input.size} px, not the {size} px it is compared at")

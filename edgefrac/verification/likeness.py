@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from edgefrac.verification.metrics import evidence_correlation
+
 Values = NDArray[np.floating]
 
 
@@ -19,9 +21,8 @@ def top_overlap(first: Values, second: Values, share: float) -> float:
 
 
 def correlation(first: Values, second: Values) -> float:
-    """Pearson's correlation of two maps; 0 where one of them is constant."""
-    spread = float(np.std(first) * np.std(second))
-    return float(np.mean((first - first.mean()) * (second - second.mean())) / spread) if spread else 0.0
+    """Pearson's correlation of two maps, as the gate computes it of many."""
+    return float(evidence_correlation(first[None], second[None])[0])
 
 
 def ssim(first: Values, second: Values) -> float:

@@ -28,6 +28,7 @@ from pytorch_grad_cam import GradCAM, HiResCAM  # noqa: E402
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # noqa: E402
 from torch import nn  # noqa: E402
 
+from benchmarks.saliency_methods import Logits  # noqa: E402
 from edgefrac.contract import Precision  # noqa: E402
 from edgefrac.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from edgefrac.models.exportable import ExportNet  # noqa: E402
@@ -118,18 +119,6 @@ def model(request: pytest.FixtureRequest) -> Explained:
     made: Explained = request.getfixturevalue(request.param)
     assert len(made.images) == IMAGES, "too few phantoms that are neither clearly whole nor clearly fractured"
     return made
-
-
-class Logits(nn.Module):
-    """The answer alone, as saliency methods want it."""
-
-    def __init__(self, network: FractureNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.network(image)[0]
-        return logits
 
 
 def batch(images: np.ndarray) -> torch.Tensor:
