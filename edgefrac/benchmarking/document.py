@@ -4,32 +4,55 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgefrac.benchmarking.figures import Difference, unpaired
 from edgefrac.benchmarking.host import Host
 from edgefrac.errors import UsageError
-from edgefrac.runtimes.devices import EvidenceLevel
+from edgefrac.runtimes.backend import EvidenceLevel
+from edgefrac.verification.certificate import Data
+from edgefrac.verification.figures import Figures
+from edgefrac.verification.verdict import Verdict
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Parity(_Strict):
+    """What a file answers on a device beside the float32 reference on the same radiographs (``Document.data``).
+
+    ``evidence_level`` is that of these numbers, which a row's figures of speed may not have: what a compiler predicts
+    is emulated here. ``beside`` is the reference's path, ``verdict`` the gate's, with its criteria and flips.
+    ``max_abs_diff_cpu``: the largest difference of probability from the same file on this machine's CPU.
+    """
+
+    evidence_level: EvidenceLevel
+    beside: str
+    figures: Figures
+    verdict: Verdict
+    max_abs_diff_cpu: float | None = None
+
+
 class Row(_Strict):
-    """One file on one device with one number of threads.
+    """One file in one runtime on one device with one number of threads.
 
     An ``unavailable`` row has no figures; ``reason`` says why some or all are missing. ``sha256`` is the file's;
     ``threads`` were asked for, ``threads_seen`` burnt processor time. ``cpu_ms`` is the median processor time of all
-    threads. ``beside_first`` compares with the first row that was measured. ``load_ms`` opens the file in a process
-    whose runtime is loaded; memory and cold start are explained in ``benchmarking.memory``.
+    threads. ``percentiles_ms`` are the 0th, 5th, … 100th. ``beside_first`` compares with the first row that was
+    measured. ``load_ms`` opens the file in a process whose runtime is loaded; memory and cold start are explained in
+    ``benchmarking.memory``. ``operators`` run on the device, ``elsewhere`` run on another, counted by kind;
+    ``placement`` says it in a line. ``cycles`` and ``sram_kb`` are a compiler's. ``energy_mj`` is that of one run, of
+    the processor's package with all that it did (``benchmarking.energy``).
     """
 
     path: str
     sha256: str
     target: str
     precision: str
+    bytes: int = 0
     device: str
+    runtime: str = ""
     threads: int
     evidence_level: EvidenceLevel
     reason: str = ""
@@ -37,14 +60,45 @@ class Row(_Strict):
     median_ci: tuple[float, float] | None = None
     p90_ms: float | None = None
     p99_ms: float | None = None
+    percentiles_ms: tuple[float, ...] = ()
     cpu_ms: float | None = None
     runs: int = 0
     beside_first: Difference | None = None
     peak_rss_mb: float | None = None
+    energy_mj: float | None = None
     placement: str = ""
+    operators: dict[str, int] = Field(default_factory=dict)
+    elsewhere: dict[str, int] = Field(default_factory=dict)
+    cycles: int | None = None
+    sram_kb: float | None = None
     load_ms: float | None = None
     cold_start_ms: float | None = None
     threads_seen: int | None = None
+    parity: Parity | None = None
+
+
+class Stage(_Strict):
+    """One step from an image file to its overlay, for one model file; ``share`` is of the sum of all steps."""
+
+    name: str
+    median_ms: float
+    median_ci: tuple[float, float]
+    share: float
+
+
+class EndToEnd(_Strict):
+    """From an image file to decision and overlay: the steps, and the whole measured as one.
+
+    ``over_bare`` is the whole over decoding plus the bare run of the model, with its 95 % interval.
+    """
+
+    path: str
+    runtime: str
+    image: str
+    stages: tuple[Stage, ...]
+    whole_ms: float
+    whole_ci: tuple[float, float]
+    over_bare: Difference
 
 
 class Change(_Strict):
@@ -52,6 +106,7 @@ class Change(_Strict):
 
     path: str
     device: str
+    runtime: str
     threads: int
     then_ms: float
     now_ms: float
@@ -59,11 +114,16 @@ class Change(_Strict):
 
 
 class Document(_Strict):
-    """All rows, the machine, and with ``--against`` what has changed."""
+    """All rows, the machine, and with ``--against`` what has changed.
+
+    ``data`` are the radiographs of every row's parity; ``end_to_end`` is of the file named in it.
+    """
 
     rows: tuple[Row, ...]
     host: Host
     changes: tuple[Change, ...] = ()
+    data: Data | None = None
+    end_to_end: EndToEnd | None = None
 
 
 def read_document(path: Path) -> Document:
@@ -95,8 +155,8 @@ def changes(rows: tuple[Row, ...], then: Document) -> tuple[Change, ...]:
     return tuple(change for row in rows if (change := _change(row, known.get(_key(row)))))
 
 
-def _key(row: Row) -> tuple[str, str, int]:
-    return row.sha256, row.device, row.threads
+def _key(row: Row) -> tuple[str, str, str, int]:
+    return row.sha256, row.device, row.runtime, row.threads
 
 
 def _change(row: Row, then: Row | None) -> Change | None:
@@ -105,6 +165,7 @@ def _change(row: Row, then: Row | None) -> Change | None:
     return Change(
         path=row.path,
         device=row.device,
+        runtime=row.runtime,
         threads=row.threads,
         then_ms=then.median_ms,
         now_ms=row.median_ms,

@@ -10,15 +10,13 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from edgefrac.errors import EdgeFracError
+from edgefrac.runtimes.backend import EvidenceLevel
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets.registry import Target, available
-
-EvidenceLevel = Literal["measured", "emulated", "predicted", "unavailable"]
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
 _FOR_DEVELOPERS = {"all", "dev", "test"}

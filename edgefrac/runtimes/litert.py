@@ -72,14 +72,14 @@ def make_interpreter(model: bytes, threads: int) -> Any:
     """An allocated interpreter for a file's bytes; raises ``RuntimeError`` or ``ValueError`` for a damaged file."""
     from ai_edge_litert.interpreter import Interpreter
 
-    with _quiet_native_log():
+    with quiet_native_log():
         interpreter = Interpreter(model_content=model, num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter
 
 
 @contextmanager
-def _quiet_native_log() -> Iterator[None]:
+def quiet_native_log() -> Iterator[None]:
     """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's standard error."""
     sys.stderr.flush()
     saved = os.dup(2)

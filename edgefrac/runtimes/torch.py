@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
 from edgefrac.digest import file_sha256
+from edgefrac.errors import DeviceError
 from edgefrac.models.checkpoint import load_checkpoint
 from edgefrac.models.exportable import Exportable, from_checkpoint, identify
 from edgefrac.models.network import channels_last, normalise
@@ -50,3 +51,19 @@ class TorchSession(ExportableSession):
         """Run on one network input, uint8 [S, S]."""
         torch.set_num_threads(self._threads)  # torch has one number for the whole process
         return super().predict(network_input)
+
+
+class CompiledTorchSession(TorchSession):
+    """The same through ``torch.compile``, which takes half a minute; raises DeviceError where it does not work."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        from torch._dynamo.exc import TorchDynamoException
+
+        super().__init__(path, threads)
+        self._module = torch.compile(self._module)
+        blank = np.zeros((self.contract.input.size,) * 2, np.uint8)
+        try:
+            self.predict(blank)
+        except TorchDynamoException as error:
+            cause = str(error).strip().splitlines()[0]
+            raise DeviceError(f"{path}: torch.compile does not compile it ({cause})") from error
