@@ -34,7 +34,7 @@ class CompiledSession(FileSession):
         order = self._model.get_signature_list()[signature]["outputs"]
         shapes = [tuple(int(n) for n in details[name]["shape"]) for name in order]
         self._inputs, self._outputs = given, wanted
-        self._found = {output.name: shapes.index(output.shape) for output in self._contract.outputs}
+        self._found: dict[str, int] = {o.name: shapes.index(o.shape) for o in self._contract.outputs}
 
     @property
     def fully_accelerated(self) -> bool:
@@ -46,12 +46,15 @@ class CompiledSession(FileSession):
         with self._errors("run"):
             self._inputs[0].write(np.ascontiguousarray(network_input[None, :, :, None]))
             self._model.run_by_index(0, self._inputs, self._outputs)
-            found = {o.name: self._read(o.name, o.shape) for o in self._contract.outputs}
+            found: dict[str, NDArray[np.float32]] = {
+                o.name: self._read(o.name, o.shape) for o in self._contract.outputs
+            }
         return self._prediction(found)
 
     def _read(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        values = self._outputs[self._found[name]].read(int(np.prod(shape)), np.float32)
-        return np.asarray(values, np.float32).reshape(shape)[0]
+        values: NDArray[np.float32] = self._outputs[self._found[name]].read(int(np.prod(shape)), np.float32)
+        found: NDArray[np.float32] = values.reshape(shape)[0]
+        return found
 
     def _errors(self, action: str) -> AbstractContextManager[None]:
         return errors_name_the_file(self._path, "LiteRT's CompiledModel", action, (RuntimeError, ValueError))

@@ -60,7 +60,7 @@ class CompiledTorchSession(TorchSession):
         from torch._dynamo.exc import TorchDynamoException
 
         super().__init__(path, threads)
-        self._module = torch.compile(self._module)
+        self._module.compile()
         blank = np.zeros((self.contract.input.size,) * 2, np.uint8)
         try:
             self.predict(blank)

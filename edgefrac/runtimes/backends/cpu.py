@@ -88,7 +88,7 @@ class Torch(_Cpu):
 
 @backend
 class TorchCompiled(_Cpu):
-    """The same network through ``torch.compile``, which needs a C++ compiler; opened again, it is not compiled again."""
+    """The same through ``torch.compile``, which needs a C++ compiler; opened again, it is not compiled again."""
 
     title = "torch.compile"
     kinds = (ModelKind.CHECKPOINT,)
