@@ -4,7 +4,7 @@ DEMO ?= build/demo
 BIN := .venv/bin
 STAMP := .venv/.installed-by-make
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-record clean
 
 demo: $(STAMP)
 	rm -rf $(DEMO)
@@ -23,8 +23,12 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# compares with benchmarks/recorded; bench-record stores this machine's figures there
 bench: $(STAMP)
-	$(BIN)/pytest benchmarks
+	$(BIN)/python -m benchmarks.suite
+
+bench-record: $(STAMP)
+	$(BIN)/python -m benchmarks.suite --record
 
 clean:
 	rm -rf build .venv

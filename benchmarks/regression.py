@@ -74,7 +74,7 @@ def read_session(path: Path) -> Session:
             )
             for case in document["benchmarks"]
         }
-        return Session(host=document["host"], cases=cases)
+        return Session(host=document["machine_info"], cases=cases)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: no session of this suite ({type(error).__name__}: {error})") from error
 

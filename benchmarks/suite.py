@@ -39,13 +39,14 @@ def run_session(suite: Path = SUITE) -> Session:
     """One session in a process of its own; raises DeviceError where a test fails."""
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "session.json"
-        command = [sys.executable, "-m", "pytest", str(suite), "-q", "-p", "no:cacheprovider", "--benchmark-quiet"]
+        settings = ["-c", str(SUITE.parent / "pyproject.toml"), "-q", "-p", "no:cacheprovider", "--benchmark-quiet"]
+        command = [sys.executable, "-m", "pytest", str(suite), *settings]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [*command, f"--benchmark-json={written}"],
             cwd=SUITE.parent,
             env=environment,
-            stdout=sys.stderr,
+            stdout=2,
             check=False,
         )
         if done.returncode:

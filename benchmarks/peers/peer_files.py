@@ -45,11 +45,12 @@ class LiteRTFile:
         return self.run(self.prepare(network_input))
 
     def _value(self, detail: dict[str, Any]) -> NDArray[np.float32]:
-        value: NDArray[Any] = self._interpreter.get_tensor(detail["index"])[0]
+        value = self._interpreter.get_tensor(detail["index"])[0]
+        codes: NDArray[np.float32] = value.astype(np.float32)
         if value.dtype == np.float32:
-            return value
+            return codes
         scale, zero = detail["quantization"]
-        return np.multiply(value.astype(np.float32) - zero, scale, dtype=np.float32)
+        return (codes - np.float32(zero)) * np.float32(scale)
 
 
 class OnnxFile:
