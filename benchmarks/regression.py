@@ -1,9 +1,9 @@
 """Has the suite become slower? What sessions of it gave, what was recorded, and the rule that tells them apart.
 
 A case's figure in a session is how many yardsticks it takes (``benchmarks.yardstick``). Recorded are the figures of
-several sessions. A new session's figure is called slower where it lies above their 95 % prediction interval (Student's
-t on logarithms, one-sided, shared among all cases by Bonferroni) and at least 10 % above their geometric mean: sessions
-of one hour are more alike than those of two days. ``benchmarks.suite`` asks for that in two sessions.
+several sessions. The geometric mean of new sessions is called slower where it lies above the 95 % prediction interval
+for as many (Student's t on logarithms, one-sided, shared among all cases by Bonferroni) and at least 10 % above that of
+the recorded ones: sessions of one hour are more alike than those of two days. ``benchmarks.suite`` asks for it twice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.yardstick import RATIO
 from edgefrac.benchmarking.host import Host
 from edgefrac.errors import UsageError
 
-ERROR = 0.05  # of one false alarm in all cases of a session
+ERROR = 0.05  # of one false alarm in all cases together
 LEAST = 1.10
 FEWEST = 3  # sessions that make a record
 
@@ -123,31 +123,37 @@ def find_record(host: Host, folder: Path) -> Record | None:
     return None
 
 
-def compare(then: Record, now: Session) -> list[Comparison]:
-    """Every case of either, those of now first."""
-    known = len(set(then.cases) & set(now.cases))
-    found = [
-        _compared(name, then.cases[name], figure, known)
-        if name in then.cases
-        else Comparison(name=name, change="not recorded", milliseconds=figure.milliseconds)
-        for name, figure in now.cases.items()
-    ]
-    return found + [Comparison(name=name, change="gone") for name in then.cases if name not in now.cases]
+def compare(then: Record, now: Sequence[Session]) -> list[Comparison]:
+    """Every case of the record or of the first new session, those of the session first."""
+    names = now[0].cases
+    known = len(set(then.cases) & set(names))
+    found = []
+    for name in names:
+        figures = [session.cases[name] for session in now if name in session.cases]
+        if name in then.cases:
+            found.append(_compared(name, then.cases[name], figures, known))
+        else:
+            found.append(Comparison(name=name, change="not recorded", milliseconds=_milliseconds(figures)))
+    return found + [Comparison(name=name, change="gone") for name in then.cases if name not in names]
 
 
-def _compared(name: str, then: Sequence[Figure], now: Figure, cases: int) -> Comparison:
-    recorded = np.log([figure.yardsticks for figure in then])
-    distance = float(np.log(now.yardsticks) - recorded.mean())
-    wander = float(recorded.std(ddof=1)) * np.sqrt(1 + 1 / recorded.size)
+def _compared(name: str, then: Sequence[Figure], now: Sequence[Figure], cases: int) -> Comparison:
+    recorded, new = (np.log([figure.yardsticks for figure in figures]) for figures in (then, now))
+    distance = float(new.mean() - recorded.mean())
+    wander = float(recorded.std(ddof=1)) * np.sqrt(1 / new.size + 1 / recorded.size)
     limit = max(float(student.ppf(1 - ERROR / cases, recorded.size - 1)) * wander, float(np.log(LEAST)))
     change: Change = "slower" if distance > limit else "faster" if distance < -limit else "no difference shown"
     return Comparison(
         name=name,
         change=change,
-        milliseconds=now.milliseconds,
+        milliseconds=_milliseconds(now),
         ratio=float(np.exp(distance)),
         limit=float(np.exp(limit)),
     )
+
+
+def _milliseconds(figures: Sequence[Figure]) -> float:
+    return float(np.median([figure.milliseconds for figure in figures]))
 
 
 def newer(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -1,9 +1,9 @@
 """Run the suite, and say what has become slower since it was recorded on this kind of machine: `make bench`.
 
-    python -m benchmarks.suite [--record] [--sessions 10]
+    python -m benchmarks.suite [--record]
 
-A session is a process of pytest with pytest-benchmark. Where something looks slower, a second session decides, and only
-what is slower in both is called so; the exit status is 1 then. ``--record`` runs --sessions sessions and stores their
+A session is a process of pytest with pytest-benchmark; three are run. Where something looks slower, three more decide,
+and only what is slower in both is called so; the exit status is 1 then. ``--record`` runs ten sessions and stores their
 figures in ``benchmarks/recorded``.
 """
 
@@ -28,11 +28,13 @@ from benchmarks.regression import (
     table,
     write_record,
 )
+from edgefrac.benchmarking.host import host, now
 from edgefrac.cli.output import note
 from edgefrac.errors import DeviceError, EdgeFracError
 
 SUITE = Path(__file__).parent
 RECORDED = SUITE / "recorded"
+SESSIONS, SESSIONS_RECORDED = 3, 10
 
 
 def run_session(suite: Path = SUITE) -> Session:
@@ -65,19 +67,19 @@ def confirmed(first: Sequence[Comparison], second: Sequence[Comparison]) -> list
     ]
 
 
-def against_record(recorded: Path = RECORDED, suite: Path = SUITE) -> int:
+def against_record(recorded: Path = RECORDED, suite: Path = SUITE, sessions: int = SESSIONS) -> int:
     """Run, compare and print; 1 where something is slower."""
-    now = run_session(suite)
-    then = find_record(now.host, recorded)
+    here = host(now(), now())
+    then = find_record(here, recorded)
     if then is None:
-        print(f"no stored results for this machine ({now.host.cpu}, {now.host.cores} cores): make bench-record")
+        print(f"no stored results for this machine ({here.cpu}, {here.cores} cores): make bench-record stores them")
         return 0
-    found = compare(then, now)
+    found = compare(then, [run_session(suite) for _ in range(sessions)])
     if any(one.change == "slower" for one in found):
         note("something looks slower: once more")
-        found = confirmed(found, compare(then, run_session(suite)))
+        found = confirmed(found, compare(then, [run_session(suite) for _ in range(sessions)]))
     print(table(found))
-    for line in newer(then.host.versions, now.host.versions):
+    for line in newer(then.host.versions, here.versions):
         print(line)
     slower = [one.name for one in found if one.change == "slower"]
     print(f"slower: {', '.join(slower)}" if slower else "nothing is slower")
@@ -88,12 +90,11 @@ def main() -> int:
     """The status of ``make bench``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--sessions", type=int, default=10)
     chosen = parser.parse_args()
     try:
         if not chosen.record:
             return against_record()
-        made = record([run_session() for _ in range(chosen.sessions)])
+        made = record([run_session() for _ in range(SESSIONS_RECORDED)])
         print(f"recorded: {write_record(made, RECORDED)}")
     except EdgeFracError as error:
         note(f"{error.message}{f' ({error.hint})' if error.hint else ''}")

@@ -19,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 TIMER = time.process_time
 RATIO = "yardsticks"  # the name of a benchmark's figure in pytest-benchmark's extra_info
 _SECONDS = 0.6  # of a benchmark, about
-_ROUNDS = (10, 100)
+_ROUNDS = (10, 200)
 _SIDE = 128
 
 
