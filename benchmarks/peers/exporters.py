@@ -94,31 +94,28 @@ def _onnx(graph: Any, _: Images, path: Path) -> None:
     onnx.save(graph, str(path))
 
 
-def _onnx_static(graph: Any, calibration: Images, path: Path) -> None:
-    """``quantize_static`` with its defaults, QDQ with int8 activations and weights, but a scale for each channel."""
-    import onnx
-    from onnxruntime import quantization as ort
+def _onnx_static(activation: str | None) -> Callable[[Any, Images, Path], None]:
+    """``quantize_static`` with its defaults (QDQ), but a scale for each channel; ``activation`` names another type."""
 
-    class Reader(ort.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.feeds = iter(calibration)
+    def write(graph: Any, calibration: Images, path: Path) -> None:
+        import onnx
+        from onnxruntime import quantization as ort
 
-        def get_next(self) -> dict[str, Any] | None:
-            image = next(self.feeds, None)
-            return None if image is None else {"image": image[None, :, :, None]}
+        class Reader(ort.CalibrationDataReader):  # type: ignore[misc]
+            def __init__(self) -> None:
+                self.feeds = iter(calibration)
 
-    given, prepared = (path.with_name(f"{path.stem}-{stage}.onnx") for stage in ("float", "prepared"))
-    onnx.save(graph, str(given))
-    ort.shape_inference.quant_pre_process(given, prepared, skip_symbolic_shape=True)
-    ort.quantize_static(prepared, path, Reader(), per_channel=True)
+            def get_next(self) -> dict[str, Any] | None:
+                image = next(self.feeds, None)
+                return None if image is None else {"image": image[None, :, :, None]}
 
+        given, prepared = (path.with_name(f"{path.stem}-{stage}.onnx") for stage in ("float", "prepared"))
+        onnx.save(graph, str(given))
+        ort.shape_inference.quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        chosen = {"activation_type": ort.QuantType[activation]} if activation else {}
+        ort.quantize_static(prepared, path, Reader(), per_channel=True, **chosen)
 
-def _onnx_chosen(graph: Any, calibration: Images, path: Path) -> None:
-    import onnx
-
-    from edgefrac.targets.onnx_quantize import quantize
-
-    onnx.save(quantize(graph, calibration), str(path))
+    return write
 
 
 def _openvino(graph: Any, _: Images, path: Path) -> None:
@@ -138,8 +135,8 @@ PEERS = (
     Peer("litert-torch", "tflite", "fp32", _litert, LiteRTFile),
     Peer("ai-edge-quantizer, static_wi8_ai8", "tflite", "int8", _ai_edge_quantizer, LiteRTFile),
     Peer("torch.onnx", "onnx", "fp32", _onnx, OnnxFile),
-    Peer("ONNX Runtime static, its defaults", "onnx", "int8", _onnx_static, OnnxFile),
-    Peer("ONNX Runtime static, uint8 activations", "onnx", "int8", _onnx_chosen, OnnxFile),
+    Peer("ONNX Runtime static, its defaults", "onnx", "int8", _onnx_static(None), OnnxFile),
+    Peer("ONNX Runtime static, uint8 activations", "onnx", "int8", _onnx_static("QUInt8"), OnnxFile),
     Peer("ov.convert_model", "openvino", "fp32", _openvino, OpenVinoFile),
     Peer("NNCF", "openvino", "int8", _nncf, OpenVinoFile),
 )
