@@ -116,13 +116,16 @@ PLACES = {1: 0, 2: 1, 3: 2}
 
 def test_a_peer_that_is_faster_and_a_network_that_is_slow_enough() -> None:
     faster, vgg = goals_of(entrants("quick"), TURNS, PLACES)
-    assert not faster.reached and faster.found.ratio == pytest.approx(0.9, abs=0.01)
-    assert vgg.reached and vgg.found.ratio == pytest.approx(40.5, abs=0.5)
+    assert faster.outcome == "not reached" and faster.found.ratio == pytest.approx(0.9, abs=0.01)
+    assert vgg.outcome == "reached" and vgg.found.ratio == pytest.approx(40.5, abs=0.5)
     slow = Turns(SECONDS[[1, 0, 2]], SECONDS, TURNS.opening, TURNS.opened, TURNS.warm_up)
-    assert goals_of(entrants("slow"), slow, PLACES)[0].reached
+    assert goals_of(entrants("slow"), slow, PLACES)[0].outcome == "reached"
     short = Turns(SECONDS * [[1], [1], [0.76]], SECONDS, TURNS.opening, TURNS.opened, TURNS.warm_up)
     almost = goals_of(entrants("quick"), short, PLACES)[1]
-    assert almost.found.ratio > 30 and not almost.reached, "its interval holds less than 30, too"
+    assert almost.found.ratio > 30 and almost.outcome == "undecided", "its interval holds less than 30, too"
+    noisy = np.array([[1.0] * 6, [0.8, 0.8, 1, 1, 1.2, 1.2], [40.0] * 6]) / 1000
+    same = goals_of(entrants("same"), Turns(noisy, noisy, TURNS.opening, TURNS.opened, TURNS.warm_up), PLACES)[0]
+    assert same.outcome == "undecided", "an interval that wide shows nothing"
 
 
 def test_rows_stand_beside_our_int8_file_of_their_format_or_else_of_tflite() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.peers.entrants import Entrant
-from edgefrac.benchmarking.figures import Difference, difference, latency
+from edgefrac.benchmarking.figures import SMALLEST, Difference, difference, latency
 from edgefrac.benchmarking.host import Host
 from edgefrac.benchmarking.stopwatch import Turns
 from edgefrac.verification.verdict import Outcome
@@ -54,12 +54,15 @@ class Row(_Strict):
 
 
 class Goal(_Strict):
-    """What was to be reached: ``found`` times as long as our file, and whether the interval lies beyond ``wanted``."""
+    """What was to be reached: another's time, ``found`` times that of our file, was to be at least ``wanted`` times it.
+
+    Undecided where the interval of a busy machine or a short run allows both.
+    """
 
     what: str
     wanted: float
     found: Difference
-    reached: bool
+    outcome: Literal["reached", "not reached", "undecided"]
 
 
 class Document(_Strict):
@@ -122,8 +125,8 @@ def _speed(entrants: Sequence[Entrant], number: int, turns: Turns, places: Mappi
 def goals_of(entrants: Sequence[Entrant], turns: Turns, places: Mapping[int, int]) -> tuple[Goal, ...]:
     """The figures that the project wants to reach, as far as what they compare was timed.
 
-    A network must take so many times as long with its whole interval. No peer's file may be shown to be faster than
-    ours of the same format and precision.
+    A network must take so many times as long with its whole interval. A peer's file must not be faster than ours of the
+    same format and precision by as much as counts as a difference.
     """
     goals = []
     for number, entrant in enumerate(entrants):
@@ -138,9 +141,15 @@ def goals_of(entrants: Sequence[Entrant], turns: Turns, places: Mapping[int, int
         if beside is None:
             continue
         found = difference(turns, places[number], places[beside])
-        reached = found.ratio_ci[0] >= wanted if wanted > 1 else found.verdict != "faster"
-        goals.append(Goal(what=what, wanted=wanted, found=found, reached=reached))
+        goals.append(Goal(what=what, wanted=wanted, found=found, outcome=_outcome(found, wanted)))
     return tuple(goals)
+
+
+def _outcome(found: Difference, wanted: float) -> Literal["reached", "not reached", "undecided"]:
+    low, high = found.ratio_ci
+    if low >= (wanted if wanted > 1 else 1 - SMALLEST):
+        return "reached"
+    return "not reached" if high < wanted and (wanted > 1 or found.verdict == "faster") else "undecided"
 
 
 def _our_file(entrants: Sequence[Entrant], form: str, precision: str, places: Mapping[int, int]) -> int | None:

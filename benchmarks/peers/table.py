@@ -76,7 +76,8 @@ def _ratio(found: Difference) -> str:
 
 
 def _goal(goal: Goal) -> str:
-    return f"{'reached' if goal.reached else '**not reached**'}: {goal.what}: {_ratio(goal.found)}"
+    outcome = goal.outcome if goal.outcome == "reached" else f"**{goal.outcome}**"
+    return f"{outcome}: {goal.what}: {_ratio(goal.found)}"
 
 
 def _conditions(document: Document) -> Iterator[str]:
