@@ -4,9 +4,9 @@
 
 LiteRT's ``litert-benchmark``, ONNX Runtime's ``onnxruntime_test`` and OpenVINO's ``benchmark_app`` come with the
 runtimes. Each runs in a process of its own, in turns with the stopwatch on the same file, this many rounds; the
-stopwatch has one file at a time here, as the tools have. What is compared is the statistic that the tool prints: the median with
-one thread, for ONNX Runtime the mean with one for each core, which its tool does not leave to choose. Tools make up
-their own input.
+stopwatch has one file at a time here, as the tools have. What is compared is the statistic that the tool prints: the
+median with one thread, for ONNX Runtime the mean with one for each core, which its tool does not leave to choose. Tools
+make up their own input.
 """
 
 from __future__ import annotations

@@ -94,13 +94,17 @@ def _drawn(dataset: Dataset, seen: frozenset[str], most: int) -> list[Sample]:
 
 
 def with_parity(
-    rows: Sequence[Row], candidates: Sequence[Candidate | None], panel: Panel, track: Track
+    rows: Sequence[Row],
+    candidates: Sequence[Candidate | None],
+    files: Sequence[ModelFile],
+    panel: Panel,
+    track: Track,
 ) -> tuple[list[Row], dict[str, Answers]]:
     """``rows`` with what their candidates answer; and each file's answers on this machine's CPU, by its shown name.
 
-    A row that cannot answer becomes unavailable, with the reason, unless the stopwatch had it.
+    The reference is among ``files``. A row that cannot answer becomes unavailable, with the reason, unless the
+    stopwatch had it.
     """
-    files = list(dict.fromkeys(c.file for c in candidates if c is not None))
     on_cpu = _answers_on_cpu(files, panel, track)
     found = []
     for row, candidate in zip(rows, candidates, strict=True):
