@@ -57,12 +57,8 @@ def bench(
     required = require or []
     with results(as_json) as emit:
         from edgefrac.pipeline.bench import run_bench
-        from edgefrac.pipeline.bench_report import report_of
-        from edgefrac.reporting.bench_page import check_report, write_report
         from edgefrac.runtimes.backend import DEVICES
 
-        if report:
-            check_report(report)
         done = run_bench(
             files,
             devices=[*(device or (DEVICES if report else ["cpu"])), *required],
@@ -74,8 +70,6 @@ def bench(
             track=track,
             reported=report is not None,
         )
-        if report:
-            write_report(report_of(done, track), report)
         document = done.document
         emit(document.model_dump(mode="json") if as_json else _table(document))
     missing = [problem for name in required for problem in _not_on(name, document)]

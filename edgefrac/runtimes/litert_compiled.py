@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -77,3 +78,4 @@ def _forget() -> None:
     """Else its lines about accelerators that it destroys are the last that a user sees."""
     with quiet_native_log():
         environment.cache_clear()
+        gc.collect()
