@@ -10,7 +10,7 @@ operation rounded by itself):
 3. strength s = v · 510 + 0.5, held between 0 and 255, without its fraction: full at 0.5 log-odds per 1 %;
 4. colour c of s from six colours, 51 steps apart: (a · (51 - r) + b · r + 25) // 51 with r = s mod 51;
 5. pixel = (grey · (510 - s) + c · s + 255) // 510, so that half of the grey is left where s is 255;
-6. contours where v reaches 0.2 (dashed) and then 0.3 (solid): pixels that have both sides of the edge within a square of
+6. contours where v reaches 0.2 (dashed), then 0.3 (solid): pixels that have both sides of the edge within a square of
    two to each side are black, within one white; dashes are where (row // 8 + column // 8) is even.
 
 Python, Kotlin and TypeScript agree bit for bit. Most of a radiograph has no evidence for a fracture and stays as it is:
@@ -93,7 +93,8 @@ def ramp() -> NDArray[np.int64]:
     stops, steps = np.array(RAMP), _FULL // (len(RAMP) - 1)
     part, rest = np.divmod(np.arange(_FULL + 1), steps)
     before, after = stops[part], stops[np.minimum(part + 1, len(RAMP) - 1)]
-    return (before * (steps - rest[:, None]) + after * rest[:, None] + steps // 2) // steps
+    colours: NDArray[np.int64] = (before * (steps - rest[:, None]) + after * rest[:, None] + steps // 2) // steps
+    return colours
 
 
 def _contour(picture: NDArray[np.uint32], inside: NDArray[np.bool_], *, dashed: bool) -> None:
