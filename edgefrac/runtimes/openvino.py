@@ -1,7 +1,8 @@
-"""OpenVINO files in OpenVINO, on the CPU."""
+"""OpenVINO files in OpenVINO: on the CPU unless told otherwise."""
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
-from edgefrac.errors import MissingExtraError
+from edgefrac.errors import DeviceError, MissingExtraError
 from edgefrac.runtimes.session import FileSession, Prediction, as_promised, errors_name_the_file
 from edgefrac.targets.openvino_metadata import sealed_model
 from edgefrac.targets.operators import Operator, described
 
 _ELEMENTS = {"u8": "uint8", "i8": "int8", "i32": "int32", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
+CPU = "CPU"
+_NO_OPERATORS = {"Constant", "Parameter", "Result"}
 _FACTS = ("layerType", "primitiveType")  # of a layer of the compiled model
 
 
 class OpenVinoSession(FileSession):
     """An OpenVINO file and its weights; their seal is checked before OpenVINO sees their bytes."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
-        compiled, contract = _compile(path, threads)
+    def __init__(self, path: Path, threads: int = 1, device: str = CPU) -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises.
+
+        ``device`` is OpenVINO's name of one, and takes all layers or none. Raises ``DeviceError`` if it is not here.
+        """
+        compiled, contract = _compile(path, threads, device)
         super().__init__(path, contract)
         with _errors_name_the_file(path, "load"):
             inputs, outputs = ([_described(v) for v in vs] for vs in (compiled.inputs, compiled.outputs))
@@ -72,20 +78,45 @@ def _operator(layer: Any, name: str, reads: tuple[int, ...]) -> Operator:
     return Operator(kind, name, _ELEMENTS.get(element, element), "CPU", reads)
 
 
-def _compile(path: Path, threads: int) -> tuple[Any, Contract]:
-    xml, weights, contract = sealed_model(path)
-    try:
-        from edgefrac.targets.openvino_import import ov
-    except ModuleNotFoundError:
-        raise MissingExtraError(f"{path}: running an OpenVINO file", "openvino") from None
+def operators_taken(path: Path, device: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Operators of a file by kind: those that a device's plugin says it takes, and those that it does not.
+
+    What computes nothing is left out: constants, inputs and outputs. Raises as ``OpenVinoSession`` does.
+    """
+    core, model, _ = _read(path, device)
+    with _errors_name_the_file(path, "load"):
+        taken = core.query_model(model, device)
+    found: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for operator in model.get_ordered_ops():
+        if operator.get_type_name() not in _NO_OPERATORS:
+            found[operator.get_friendly_name() not in taken][operator.get_type_name()] += 1
+    return dict(found[0]), dict(found[1])
+
+
+def _compile(path: Path, threads: int, device: str = CPU) -> tuple[Any, Contract]:
+    core, model, contract = _read(path, device)
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",  # where the CPU has bfloat16, OpenVINO computes in it unless told not to
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
     }
     with _errors_name_the_file(path, "load"):
+        return core.compile_model(model, device, settings if device == CPU else {}), contract
+
+
+def _read(path: Path, device: str) -> tuple[Any, Any, Contract]:
+    """OpenVINO, which has ``device``, the file's graph and its contract."""
+    xml, weights, contract = sealed_model(path)
+    try:
+        from edgefrac.targets.openvino_import import ov
+    except ModuleNotFoundError:
+        raise MissingExtraError(f"{path}: running an OpenVINO file", "openvino") from None
+    with _errors_name_the_file(path, "load"):
         core = ov.Core()
-        return core.compile_model(core.read_model(xml, weights), "CPU", settings), contract
+        here = core.available_devices
+        if not any(name.partition(".")[0] == device for name in here):
+            raise DeviceError(f"OpenVINO finds no {device} here, only {', '.join(here)}")
+        return core, core.read_model(xml, weights), contract
 
 
 def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:
