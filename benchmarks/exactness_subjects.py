@@ -59,7 +59,7 @@ class Subject:
 
 def make_subject(name: str, data: str, count: int, folder: Path) -> Subject:
     """Write the files of ``name`` into ``folder`` and ask the integer network about ``count`` images of ``data``."""
-    network, contract = _reference() if name == "reference" else _random(name, RANDOM_SIZES[name])
+    network, contract = bundled_reference() if name == "reference" else random_network(name, RANDOM_SIZES[name])
     size = contract.input.size
     images = radiographs(data, count, size)
     folder = folder / name
@@ -91,7 +91,7 @@ def radiographs(data: str, count: int, size: int) -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-def _reference() -> tuple[IntegerNetwork, Contract]:
+def bundled_reference() -> tuple[IntegerNetwork, Contract]:
     """The bundled checkpoint, with the activation ranges it carries."""
     path = REFERENCE_CHECKPOINT
     network, header = load_checkpoint(path)
@@ -100,8 +100,8 @@ def _reference() -> tuple[IntegerNetwork, Contract]:
     return _integers(exportable, lambda graph: carried_ranges(graph, header.ranges)), contract
 
 
-def _random(architecture: str, size: int) -> tuple[IntegerNetwork, Contract]:
-    """Random weights, ranges from phantoms."""
+def random_network(architecture: str, size: int) -> tuple[IntegerNetwork, Contract]:
+    """An architecture with random weights, the ranges of phantoms."""
     images = phantoms(8, seed=3, size=size)
     network = fold(lively(architecture, images))
     header = info(architecture=network.architecture, input_size=size, name=architecture)

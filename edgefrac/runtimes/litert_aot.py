@@ -57,7 +57,7 @@ def cause(log: str) -> str:
 
 
 def sdk(vendor: str) -> str:
-    """Whether the vendor's compiler is installed: its package is, but may be empty, for it fetches what it is to hold."""
+    """Whether the vendor's compiler is installed: its package may be empty, for it fetches what it is to hold."""
     name = distribution(vendor)
     try:
         version = metadata.version(name)

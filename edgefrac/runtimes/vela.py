@@ -65,14 +65,14 @@ def estimate(row: dict[str, str]) -> Reported:
 
 
 def _run(arguments: list[str], path: Path) -> str:
-    done = subprocess.run([_command(path), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([command(path), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no message"]
         raise DeviceError(f"{path}: vela stopped with status {done.returncode} ({said[-1].strip()})")
     return done.stdout
 
 
-def _command(path: Path) -> str:
+def command(path: Path) -> str:
     """The ``vela`` of this Python's environment, else the one on PATH."""
     found = shutil.which("vela", path=str(Path(sys.executable).parent)) or shutil.which("vela")
     if found is None:
