@@ -54,7 +54,7 @@ def rows(name: str, network: IntegerNetwork, contract: Contract, folder: Path) -
     graph.write_bytes(onnx_graph.finish(onnx_integers.integer_model(network, size), contract))
     htp = QualcommHtp()
     found = htp.placement(graph)
-    yield {"network": f"{name}, {size} px", "device": htp.title, "evidence_level": "compiled", "file": found.summary}
+    yield {"network": f"{name}, {size} px", "device": htp.title, "evidence_level": "predicted", "file": found.summary}
 
 
 def whole_numbers(data: bytes) -> bytes:

@@ -100,7 +100,6 @@ def test_answers_are_those_of_the_reference_kernels_and_no_others(student: Path)
     assert EthosU55().evidence_level == "emulated"
 
 
-@pytest.mark.usefixtures("vela")
 def test_a_damaged_file_is_an_error_before_vela_sees_it(student: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.tflite"
     cut.write_bytes(student.read_bytes()[:9000])

@@ -67,7 +67,10 @@ def test_each_vendor_is_a_backend_for_tflite_files() -> None:
 
 
 @pytest.mark.parametrize("backend", [Qualcomm(), MediaTek(), GoogleTensor()], ids=lambda backend: backend.vendor)
-def test_the_compiler_is_tried_and_says_what_it_lacks(backend: Qualcomm, tiny_tflite: Path) -> None:
+def test_the_compiler_is_tried_and_says_what_it_lacks(
+    backend: Qualcomm, tiny_tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = sorted(tiny_tflite.parent.iterdir())
     try:
         found = backend.placement(tiny_tflite)
@@ -80,6 +83,7 @@ def test_the_compiler_is_tried_and_says_what_it_lacks(backend: Qualcomm, tiny_tf
     with pytest.raises(DeviceError, match=backend.soc):
         backend.open(tiny_tflite)
     assert sorted(tiny_tflite.parent.iterdir()) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_chip_that_litert_does_not_know_is_an_error(tiny_tflite: Path) -> None:
