@@ -98,8 +98,23 @@ def test_the_cause_is_the_library_that_is_missing_else_the_last_error() -> None:
     assert litert_aot.cause("") == "no message"
 
 
-def test_a_package_without_its_vendors_files_is_told_from_one_that_is_absent() -> None:
-    assert litert_aot.sdk("nobody_at_all") == "ai-edge-litert-sdk-nobody-at-all is not installed"
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ("ai_edge_litert_sdk_probe/__init__.py,,\n", ", without the vendor's files"),
+        ("ai_edge_litert_sdk_probe/data/lib/libProbe.so,,\n", ""),
+    ],
+)
+def test_an_empty_package_is_told_from_a_full_one(
+    record: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "ai_edge_litert_sdk_probe-2.3.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ai-edge-litert-sdk-probe\nVersion: 2.3.0\n")
+    (about / "RECORD").write_text(record)
+    assert litert_aot.sdk("probe") == "ai-edge-litert-sdk-probe is not installed"
+    monkeypatch.syspath_prepend(tmp_path)
+    assert litert_aot.sdk("probe") == f"ai-edge-litert-sdk-probe 2.3.0 is installed{said}"
 
 
 def test_what_a_compiler_left_alone_is_elsewhere(tiny_tflite: Path) -> None:
