@@ -56,7 +56,7 @@ def placement(path: Path) -> Placed:
     """
     data, _ = sealed_model(path)
     _devices()
-    import onnxruntime
+    from edgefrac.targets.onnxruntime_import import ort
 
     with (
         tempfile.TemporaryDirectory(prefix="edgefrac-") as folder,
@@ -64,11 +64,11 @@ def placement(path: Path) -> Placed:
         errors_name_the_file(path, "onnxruntime-qnn", "compile", Exception),
     ):
         compiled = Path(folder, "compiled.onnx")
-        options = session_options(onnxruntime, threads=1)
+        options = session_options(ort, threads=1)
         for name, value in {"enable": "1", "file_path": str(compiled), "embed_mode": "0"}.items():
             options.add_session_config_entry(f"ep.context_{name}", value)
         _use_htp(options)
-        onnxruntime.InferenceSession(data, options)
+        ort.InferenceSession(data, options)
         if not compiled.is_file():  # nothing of it is for the HTP
             return placed(nodes_of(data), nodes_of(data))
         return placed(nodes_of(data), nodes_of(compiled.read_bytes()))
@@ -93,14 +93,15 @@ def _use_htp(options: Any) -> None:
 def _devices() -> list[Any]:
     """What ONNX Runtime offers for Qualcomm's provider, once it has loaded it."""
     try:
-        import onnxruntime
         import onnxruntime_qnn
+
+        from edgefrac.targets.onnxruntime_import import ort
     except ModuleNotFoundError:
         raise MissingExtraError("Qualcomm's HTP", "npu") from None
     try:
         with quiet_native_log():
-            onnxruntime.register_execution_provider_library(_PROVIDER, onnxruntime_qnn.get_library_path())
-            found = [device for device in onnxruntime.get_ep_devices() if device.ep_name == _PROVIDER]
+            ort.register_execution_provider_library(_PROVIDER, onnxruntime_qnn.get_library_path())
+            found = [device for device in ort.get_ep_devices() if device.ep_name == _PROVIDER]
     except Exception as error:  # its own classes have no base
         cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DeviceError(f"onnxruntime-qnn does not load here ({cause})") from error

@@ -129,11 +129,10 @@ def _result_type(node: dict[str, Any]) -> str:
 
 def _runtime(path: Path) -> Any:
     try:
-        import onnxruntime
+        from edgefrac.targets.onnxruntime_import import ort
     except ModuleNotFoundError:
         raise MissingExtraError(f"{path}: running an ONNX file", "onnx") from None
-    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
-    return onnxruntime
+    return ort
 
 
 def session_options(ort: Any, threads: int) -> Any:
