@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import openvino
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ from edgefrac.quantization.calibration import carried_ranges, observed_ranges
 from edgefrac.quantization.grids import make_plan
 from edgefrac.quantization.integers import IntegerNetwork, to_integers
 from edgefrac.quantization.ranges import Range
-from edgefrac.targets import onnx_integers, openvino_integers
+from edgefrac.targets import onnx_graph, onnx_integers, openvino_integers
 from edgefrac.targets.tflite_graph import finish
 from edgefrac.targets.tflite_integers import integer_graph
 from tests.models.networks import info, lively, phantoms
@@ -66,7 +65,7 @@ def make_subject(name: str, data: str, count: int, folder: Path) -> Subject:
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: folder / f"{name}.{kind}" for kind in ("tflite", "onnx", "xml")}
     files["tflite"].write_bytes(finish(integer_graph(network, size), contract))
-    onnx.save(onnx_integers.integer_model(network, size), str(files["onnx"]))
+    files["onnx"].write_bytes(onnx_graph.finish(onnx_integers.integer_model(network, size), contract))
     openvino.save_model(openvino_integers.integer_model(network, size), files["xml"], compress_to_fp16=False)
     key = f"{file_sha256(files['tflite'])} {hashlib.sha256(images.tobytes()).hexdigest()}"
     expected = _remembered(folder / "expected.npz", key, images, lambda image: network.run(image)[network.output])
