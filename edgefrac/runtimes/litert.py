@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -80,14 +81,22 @@ def make_interpreter(model: bytes, threads: int) -> Any:
 
 @contextmanager
 def quiet_native_log() -> Iterator[None]:
-    """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's standard error."""
+    """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's screen.
+
+    Most go to standard error, those of its GPU accelerator about OpenCL to standard output.
+    """
+    sys.stdout.flush()
     sys.stderr.flush()
-    saved = os.dup(2)
+    saved = {stream: os.dup(stream) for stream in (1, 2)}
     null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, 2)
+        for stream in saved:
+            os.dup2(null, stream)
         yield
     finally:
-        os.dup2(saved, 2)
+        if os.name == "posix":
+            ctypes.CDLL(None).fflush(None)  # what C has buffered would come out later
+        for stream, copy in saved.items():
+            os.dup2(copy, stream)
+            os.close(copy)
         os.close(null)
-        os.close(saved)
