@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edgefrac.errors import DeviceError
 from edgefrac.runtimes.backend import Answered
-from edgefrac.runtimes.bare import Answers, BarePythonError, BarePython
+from edgefrac.runtimes.bare import Answers, BarePython, BarePythonError
 from edgefrac.targets.tflite_graph import pack_graph
 
 Kernels = Literal["GPU", "GPU_F32"]
