@@ -22,12 +22,14 @@ def probe_images(size: int, count: int = 2) -> NDArray[np.uint8]:
 
 
 def signal_to_noise(given: Answered, exact: Answered) -> float:
-    """In decibels, of the evidence maps (of the probabilities where there is none); infinite if they are equal."""
-    one, other = given.evidence, exact.evidence
-    if one is None or other is None:
-        one, other = given.probability, exact.probability
-    noise = float(np.square(one.astype(np.float64) - other).sum())
-    return 10 * float(np.log10(np.square(other.astype(np.float64)).sum() / noise)) if noise else float("inf")
+    """In decibels, of the evidence maps or of the probabilities, whichever is worse; infinite if both are equal."""
+    maps = [] if given.evidence is None or exact.evidence is None else [_decibels(given.evidence, exact.evidence)]
+    return min([*maps, _decibels(given.probability, exact.probability)])
+
+
+def _decibels(given: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
+    noise = float(np.square(given.astype(np.float64) - exact).sum())
+    return 10 * float(np.log10(np.square(exact.astype(np.float64)).sum() / noise)) if noise else float("inf")
 
 
 def computed_in(given: Answered, on_cpu: Answered, enforced: Answered | None = None, *, integers: bool = False) -> str:
