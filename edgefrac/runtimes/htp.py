@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,14 @@ class HtpSession(OnnxSession):
         """Load ``path``; raises as OnnxSession, MissingExtraError without onnxruntime-qnn, DeviceError if it fails."""
         _devices()
         with quiet_native_log():
-            super().__init__(path, threads)
+            super().__init__(path, threads, (_PROVIDER,))
 
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
         with quiet_native_log():
             return super().predict(network_input)
 
-    def _start(self, ort: Any, data: bytes, options: Any) -> Any:
+    def _start(self, ort: Any, data: bytes, options: Any, providers: Sequence[str]) -> Any:
         _use_htp(options)
         return ort.InferenceSession(data, options)
 

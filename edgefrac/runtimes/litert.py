@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -85,7 +86,10 @@ def make_interpreter(model: bytes, threads: int, kernels: str = "AUTO") -> Any:
 
 @contextmanager
 def quiet_native_log() -> Iterator[None]:
-    """Keep lines that C++ code writes past Python ('Created TensorFlow Lite XNNPACK delegate') from the user."""
+    """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's screen.
+
+    Most go to standard error, those of its GPU accelerator about OpenCL to standard output.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     saved = {stream: os.dup(stream) for stream in (1, 2)}
@@ -95,7 +99,9 @@ def quiet_native_log() -> Iterator[None]:
             os.dup2(null, stream)
         yield
     finally:
-        for stream, before in saved.items():
-            os.dup2(before, stream)
-            os.close(before)
+        if os.name == "posix":
+            ctypes.CDLL(None).fflush(None)  # what C has buffered would come out later
+        for stream, copy in saved.items():
+            os.dup2(copy, stream)
+            os.close(copy)
         os.close(null)

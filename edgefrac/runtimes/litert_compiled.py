@@ -32,6 +32,8 @@ class CompiledSession(FileSession):
             self._model = CompiledModel.from_file(str(path), environment=environment(), options=options)
             (signature,) = self._model.get_signature_list()
             given, wanted = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+            # the first write to a GPU's buffer makes another environment, with lines of its own
+            given[0].write(np.zeros(self._contract.input.shape, np.uint8))
             details = self._model.get_output_tensor_details(signature)
         order = self._model.get_signature_list()[signature]["outputs"]
         shapes = [tuple(int(n) for n in details[name]["shape"]) for name in order]

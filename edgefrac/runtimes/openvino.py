@@ -49,23 +49,23 @@ class OpenVinoSession(FileSession):
         return self._prediction(found)
 
 
-def placement(path: Path) -> dict[str, Any]:
-    """What OpenVINO's CPU plugin compiled: its layers, and the element type that each computes in.
+def placement(path: Path, device: str = CPU) -> dict[str, Any]:
+    """What OpenVINO's plugin of a device compiled: its layers, and the element type that each computes in.
 
     A function that OpenVINO works into the integer kernel before it is no layer, and so none in float32. Raises
     ModelFileError for a file without contract, or one that OpenVINO does not load.
     """
-    compiled, contract = _compile(path, threads=1)
+    compiled, contract = _compile(path, threads=1, device=device)
     layers = compiled.get_runtime_model().get_ops()
     names = [layer.get_friendly_name() for layer in layers]
     number = {name: n for n, name in enumerate(names)}
     reads = [tuple(number[v.get_source_output().get_node().get_friendly_name()] for v in x.inputs()) for x in layers]
-    operators = [_operator(layer, name, its) for layer, name, its in zip(layers, names, reads, strict=True)]
+    operators = [_operator(layer, name, its, device) for layer, name, its in zip(layers, names, reads, strict=True)]
     maps = [number[o.get_node().get_friendly_name()] for o in compiled.outputs if "evidence" in o.get_names()]
     return described(operators, maps, contract.precision)
 
 
-def _operator(layer: Any, name: str, reads: tuple[int, ...]) -> Operator:
+def _operator(layer: Any, name: str, reads: tuple[int, ...], device: str) -> Operator:
     """The name of a kernel ends in what it computes in, where 'runtimePrecision' is that of the weights as stored.
 
     What has no kernel moves no data: constants, inputs and outputs, reshapes.
@@ -75,7 +75,20 @@ def _operator(layer: Any, name: str, reads: tuple[int, ...]) -> Operator:
     if kernel.startswith("unknown"):
         return Operator(kind, name, "none", "", reads)
     element = kernel.rpartition("_")[2].lower()
-    return Operator(kind, name, _ELEMENTS.get(element, element), "CPU", reads)
+    return Operator(kind, name, _ELEMENTS.get(element, element), device, reads)
+
+
+def precision_asked_for(path: Path, device: str) -> str:
+    """The element type that OpenVINO's plugin of a device computes floats in unless told otherwise, as float16."""
+    compiled, _ = _compile(path, threads=1, device=device)
+    element = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+    return _ELEMENTS.get(element, element)
+
+
+def devices_here() -> dict[str, str]:
+    """OpenVINO's names of the devices here -> their full names; raises ``MissingExtraError``."""
+    core = _openvino("OpenVINO's devices").Core()
+    return {device: str(core.get_property(device, "FULL_DEVICE_NAME")) for device in core.available_devices}
 
 
 def operators_taken(path: Path, device: str) -> tuple[dict[str, int], dict[str, int]]:
@@ -93,30 +106,33 @@ def operators_taken(path: Path, device: str) -> tuple[dict[str, int], dict[str, 
     return dict(found[0]), dict(found[1])
 
 
-def _compile(path: Path, threads: int, device: str = CPU) -> tuple[Any, Contract]:
+def _compile(path: Path, threads: int, device: str) -> tuple[Any, Contract]:
     core, model, contract = _read(path, device)
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # where the CPU has bfloat16, OpenVINO computes in it unless told not to
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-    }
+    settings: dict[str, str | int] = {"NUM_STREAMS": 1}
+    if device == CPU:
+        # where the CPU has bfloat16, OpenVINO computes in it unless told not to
+        settings |= {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
     with _errors_name_the_file(path, "load"):
-        return core.compile_model(model, device, settings if device == CPU else {}), contract
+        return core.compile_model(model, device, settings), contract
 
 
 def _read(path: Path, device: str) -> tuple[Any, Any, Contract]:
     """OpenVINO, which has ``device``, the file's graph and its contract."""
     xml, weights, contract = sealed_model(path)
+    ov = _openvino(f"{path}: running an OpenVINO file")
+    with _errors_name_the_file(path, "load"):
+        core = ov.Core()
+        if not any(here.partition(".")[0] == device for here in core.available_devices):
+            raise DeviceError(f"OpenVINO finds no {device} here, only {', '.join(core.available_devices)}")
+        return core, core.read_model(xml, weights), contract
+
+
+def _openvino(what: str) -> Any:
     try:
         from edgefrac.targets.openvino_import import ov
     except ModuleNotFoundError:
-        raise MissingExtraError(f"{path}: running an OpenVINO file", "openvino") from None
-    with _errors_name_the_file(path, "load"):
-        core = ov.Core()
-        here = core.available_devices
-        if not any(name.partition(".")[0] == device for name in here):
-            raise DeviceError(f"OpenVINO finds no {device} here, only {', '.join(here)}")
-        return core, core.read_model(xml, weights), contract
+        raise MissingExtraError(what, "openvino") from None
+    return ov
 
 
 def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:

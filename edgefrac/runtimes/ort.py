@@ -1,4 +1,4 @@
-"""ONNX files, and those of ONNX Runtime's own format, in ONNX Runtime on the CPU."""
+"""ONNX files, and those of ONNX Runtime's own format, in ONNX Runtime: on the CPU unless told otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import platform
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
-from edgefrac.errors import MissingExtraError
+from edgefrac.errors import DeviceError, MissingExtraError
 from edgefrac.runtimes.session import (
     FileSession,
     ModelKind,
@@ -31,27 +32,32 @@ from edgefrac.targets.operators import Operator, described
 _FATAL = 4
 _KERNEL = "_kernel_time"  # what the profile adds to a node's name
 _ELEMENTS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
-_PROVIDERS = ["CPUExecutionProvider"]
+CPU = "CPUExecutionProvider"
 
 
 class OnnxSession(FileSession):
     """An ONNX or ORT file in ONNX Runtime; its seal is checked before the runtime sees its bytes."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
+    def __init__(self, path: Path, threads: int = 1, providers: Sequence[str] = (CPU,)) -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises.
+
+        ``providers`` are ONNX Runtime's, the first to be preferred. Raises ``DeviceError`` where that one does not
+        start, for then ONNX Runtime would go on without it.
+        """
         data, contract = _sealed_model(path)
         super().__init__(path, contract)
         ort = _runtime(path)
         with _errors_name_the_file(path, "load"):
-            self._session = self._start(ort, data, session_options(ort, threads))
+            self._session = self._start(ort, data, session_options(ort, threads), providers)
             found = (self._session.get_inputs(), self._session.get_outputs())
             inputs, outputs = ([_described(value) for value in values] for values in found)
+        _require(self._session, providers[0], path)
         as_promised(path, self._contract, inputs, outputs)
         self._names = [output.name for output in self._contract.outputs]
 
-    def _start(self, ort: Any, data: bytes, options: Any) -> Any:
+    def _start(self, ort: Any, data: bytes, options: Any, providers: Sequence[str]) -> Any:
         """ONNX Runtime's own session."""
-        return ort.InferenceSession(data, options, providers=_PROVIDERS)
+        return ort.InferenceSession(data, options, providers=list(providers))
 
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
@@ -77,17 +83,45 @@ def placement(path: Path) -> dict[str, Any]:
         options.enable_profiling = True
         options.profile_file_prefix = f"{folder}/profile"
         options.optimized_model_filepath = str(optimised)
-        session = ort.InferenceSession(data, options, providers=_PROVIDERS)
-        session.run(None, {contract.input.name: np.zeros(contract.input.shape, np.uint8)})
-        events = json.loads(Path(session.end_profiling()).read_text())
+        ran = _profile(ort.InferenceSession(data, options, providers=[CPU]), contract)
         nodes = nodes_of(optimised.read_bytes())
-    ran = {e["name"].removesuffix(_KERNEL): e["args"] for e in events if e["name"].endswith(_KERNEL)}
     operators = _operators(nodes, ran)
     evidence = [number for number, node in enumerate(nodes) if "evidence" in node.outputs]
     return {
         **described(operators, evidence, contract.precision),
         "providers": dict(sorted(Counter(operator.place for operator in operators).items())),
     }
+
+
+def kernels_by_provider(path: Path, providers: Sequence[str]) -> dict[str, dict[str, int]]:
+    """What ran for one image, by ONNX Runtime's profile: provider -> kind of kernel -> how many.
+
+    A compiling provider's kernel may stand for many operators. Raises as ``OnnxSession`` does.
+    """
+    data, contract = _sealed_model(path)
+    ort = _runtime(path)
+    with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder:
+        options = session_options(ort, threads=1)
+        options.enable_profiling = True
+        options.profile_file_prefix = f"{folder}/profile"
+        with _errors_name_the_file(path, "run"):
+            session = ort.InferenceSession(data, options, providers=list(providers))
+            ran = list(_profile(session, contract).values())
+    _require(session, providers[0], path)
+    places = {facts["provider"] for facts in ran}
+    return {place: dict(Counter(f["op_name"] for f in ran if f["provider"] == place)) for place in sorted(places)}
+
+
+def _profile(session: Any, contract: Contract) -> dict[str, dict[str, Any]]:
+    """Name of each kernel -> what the profile says of it, for one image."""
+    session.run(None, {contract.input.name: np.zeros(contract.input.shape, np.uint8)})
+    events = json.loads(Path(session.end_profiling()).read_text())
+    return {e["name"].removesuffix(_KERNEL): e["args"] for e in events if e["name"].endswith(_KERNEL)}
+
+
+def _require(session: Any, provider: str, path: Path) -> None:
+    if session.get_providers()[0] != provider:
+        raise DeviceError(f"{path}: ONNX Runtime has {provider}, but it does not start here")
 
 
 def _sealed_model(path: Path) -> tuple[bytes, Contract]:

@@ -92,7 +92,7 @@ def test_a_machine_that_cannot_be_fetched_is_not_kept(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", f"{tools}:{os.defpath}")
     with pytest.raises(DeviceError, match=r"apt-get stopped with status 100 \(E: no such source\)"):
         set_up(tmp_path / "cache", quiet)
-    assert not (tmp_path / "cache" / "arm64").exists()
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_each_processor_says_what_runtimes_choose_kernels_by() -> None:
