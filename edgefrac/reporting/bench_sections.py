@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from edgefrac.reporting.bench_report import BenchReport
 from edgefrac.reporting.bench_rows import by_device, file_names
 from edgefrac.reporting.bench_tables import (
@@ -64,7 +66,7 @@ def pareto_section(report: BenchReport) -> Section:
                 "other beats in both ways. All AUROCs are of the same radiographs: their differences are far surer "
                 "than the bars, see Parity.",
                 f"AUROC against {what} for {len(points)} rows. Best in both ways: {best}.",
-                lambda p=points, a=abscissa, n=name: draw_pareto(p, names, a, f"auroc-{n}"),  # type: ignore[misc]
+                partial(draw_pareto, points, names, abscissa, f"auroc-{name}"),
             )
         )
     return Section("pareto", "Accuracy against latency and size", tuple(blocks))
@@ -83,7 +85,7 @@ def latency_section(report: BenchReport) -> Section:
                 "latencies",
                 "Line: all runs. Bar: 90 % of them. Dark: half of them. Gap: the median. No run is left out.",
                 f"Latency distributions; medians in ms: {medians}.",
-                lambda: draw_latencies(spread, names),
+                partial(draw_latencies, spread, names),
             )
         )
     else:
@@ -100,7 +102,7 @@ def latency_section(report: BenchReport) -> Section:
                 "stages",
                 "From file to overlay: the steps one after the other, and the whole measured as one.",
                 "; ".join(f"{stage.name} {stage.median_ms:.2f} ms" for stage in whole.stages),
-                lambda: draw_stages(whole),
+                partial(draw_stages, whole),
             ),
             stages_table(whole),
         ]

@@ -76,10 +76,13 @@ def _of_data(data: Data, report: BenchReport) -> dict[str, str]:
         "missing": f"{plural(data.unreadable, 'unreadable image')} left out",
         "flow": f"{data.n} used ({data.positives} fractured), {data.left_out_seen_in_training} left out as seen in "
         f"training, {data.unreadable} unreadable",
-        "internal": f"{data.n} radiographs of {data.name}",
     }
+    where = f"{data.n} radiographs of {data.name}"
     if data.name in report.contract.training_data.names:
+        known["internal"] = where
         known["disjoint"] = "by raster hash: no radiograph that the network was trained on"
+    else:
+        known["external"] = where
     if limits:
         known["sample_size"] = (
             f"the gate asks for {limits.min_positives} positives, {limits.min_negatives} negatives "

@@ -54,7 +54,7 @@ CLAIM = (
     Item("30", "Robustness and sensitivity analysis", "robustness"),
     Item("31", "Explainability", "explanation"),
     Item("32", "Evaluation on internal data", "internal"),
-    Item("33", "Test on external data", ""),
+    Item("33", "Test on external data", "external"),
     Item("34", "Registration of a trial", ""),
     Item("35", "Numbers included and excluded", "flow"),
     Item("36", "Demographic and clinical characteristics", ""),

@@ -62,7 +62,7 @@ def draw_pareto(points: Sequence[Placed], names: dict[str, str], abscissa: str, 
         axes = made.subplots()
         kinds = list(dict.fromkeys(_kind(p.row) for p in points))
         for point in points:
-            colour = SERIES[_PRECISIONS.index(point.row.precision) % len(SERIES)]
+            colour = _colour(point.row)
             measured = point.row.evidence_level == "measured"
             axes.vlines(point.x, *point.auroc_ci, color=colour, linewidth=1, alpha=0.45)
             if point.x_ci:
@@ -99,10 +99,14 @@ def _kind(row: Row) -> str:
     return f"{runtime_title(row)} on {device_title(row.device)}{level}"
 
 
+def _colour(row: Row) -> str:
+    known = row.precision in _PRECISIONS
+    return SERIES[_PRECISIONS.index(row.precision)] if known else SERIES[len(_PRECISIONS)]
+
+
 def _legend(axes: Any, points: Sequence[Placed], kinds: list[str]) -> None:
-    for precision in _PRECISIONS:
-        if any(p.row.precision == precision for p in points):
-            axes.plot([], [], color=SERIES[_PRECISIONS.index(precision)], linewidth=5, label=precision)
+    for precision, colour in dict.fromkeys((p.row.precision, _colour(p.row)) for p in points):
+        axes.plot([], [], color=colour, linewidth=5, label=precision)
     for number, kind in enumerate(kinds):
         axes.plot([], [], _MARKERS[number % len(_MARKERS)], color=MUTED, label=kind)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8.5, borderaxespad=0)
@@ -115,7 +119,7 @@ def draw_latencies(rows: Sequence[Row], names: dict[str, str]) -> str:
         axes = made.subplots()
         for place, row in enumerate(ranked):
             q = row.percentiles_ms
-            colour = SERIES[_PRECISIONS.index(row.precision) % len(SERIES)]
+            colour = _colour(row)
             axes.hlines(place, q[0], q[20], color=colour, linewidth=1)
             axes.hlines(place, q[1], q[19], color=colour, linewidth=5, alpha=0.35)
             axes.hlines(place, q[5], q[15], color=colour, linewidth=9)
