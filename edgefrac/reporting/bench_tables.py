@@ -30,7 +30,7 @@ _SPEED = columns(
 _SILENT = columns("File", "Runtime", "#Threads", "Evidence", "Reason")
 _RUNNING = ("#Runs", "#CPU time, ms", "#Peak memory, MB", "#Energy, mJ", "#Load, ms", "#Cold start, ms")
 _CRITERIA = {
-    "finite": "Answers that are no number",
+    "finite": "Not finite",
     "reference_auroc": "AUROC of the reference",
     "images": "Radiographs",
     "auroc_loss": "Loss of AUROC",
