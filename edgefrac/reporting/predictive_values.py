@@ -8,8 +8,7 @@ are the worst and the best pair of both intervals, which is wider.
 
 from __future__ import annotations
 
-import math
-
+from edgefrac.benchmarking.figures import unpaired
 from edgefrac.reporting.blocks import Line, Notes, Slider, Table, columns, table
 from edgefrac.reporting.numbers import fixed, percent
 from edgefrac.verification.figures import Figures
@@ -79,6 +78,5 @@ def _ratio(above: Share, below: Share) -> tuple[Pair, Pair, Pair]:
     (a, a_low, a_high), (b, b_low, b_high) = above, below
     if not a_low or not b_low:
         return (a, b), (a_low, b_high), (a_high, b_low)
-    down = math.hypot(math.log(a / a_low), math.log(b_high / b))
-    up = math.hypot(math.log(a_high / a), math.log(b / b_low))
-    return (a, b), (a / b * math.exp(-down), 1.0), (a / b * math.exp(up), 1.0)
+    low, high = unpaired(a, (a_low, a_high), b, (b_low, b_high)).ratio_ci
+    return (a, b), (low, 1.0), (high, 1.0)
