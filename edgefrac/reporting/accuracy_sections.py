@@ -18,9 +18,10 @@ _NONE = "Not available: no labelled radiographs were run for this report."
 
 def accuracy_section(report: BenchReport) -> Section:
     """ROC, the four outcomes and calibration."""
-    if (answers := report.answers) is None:
+    answers, found = report.answers, report.figures
+    if answers is None or found is None:
         return Section("accuracy", "Diagnostic accuracy", (Text(_NONE),))
-    found, bins = answers.figures(report.threshold), calibration(answers)
+    bins = calibration(answers)
     roc = (
         Drawing(
             "roc",
@@ -66,9 +67,9 @@ def _said(found: Figures) -> str:
 def prevalence_section(report: BenchReport) -> Section:
     """Predictive values at any prevalence."""
     title = "Predictive values by prevalence"
-    ratios = slider(report.answers.figures(report.threshold)) if report.answers else None
+    ratios = slider(report.figures) if report.figures else None
     if ratios is None:
-        return Section("prevalence", title, (Text(_NONE if not report.answers else "One class is missing."),))
+        return Section("prevalence", title, (Text("One class is missing." if report.figures else _NONE),))
     text = Text(
         f"Among these radiographs {percent(ratios.start)} are fractured. Where fractures are rarer, fewer of the "
         "calls are right: choose the prevalence where the files would be used. That sensitivity and specificity are "

@@ -137,8 +137,7 @@ def _key_figures(report: BenchReport) -> list[KeyFigure]:
     if best := fastest(document.rows):
         name = file_names(document.rows)[best.path]
         found.append(KeyFigure("Fastest measured", f"{best.median_ms:.2f} ms", f"{name}, {device_title(best.device)}"))
-    if report.answers:
-        figures = report.answers.figures(report.threshold)
+    if figures := report.figures:
         for title, estimate in (
             ("AUROC", figures.auroc),
             ("Sensitivity", figures.sensitivity),

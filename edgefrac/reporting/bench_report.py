@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -44,12 +45,7 @@ class Answers(_Strict):
     file: Name
     runtime: str
     device: str
-    given: tuple[Answer, ...]
-
-    def figures(self, threshold: float) -> Figures:
-        """AUROC, sensitivity, specificity and calibration with their intervals."""
-        labels, probability, groups = zip(*((a.label, a.probability, a.group) for a in self.given), strict=True)
-        return figures(labels, probability, groups, threshold)
+    given: tuple[Answer, ...] = Field(min_length=1)
 
 
 class Picture(_Strict):
@@ -81,3 +77,16 @@ class BenchReport(_Strict):
     def threshold(self) -> float:
         """The frozen threshold of the first task."""
         return self.contract.task().threshold
+
+    @property
+    def figures(self) -> Figures | None:
+        """AUROC, sensitivity, specificity and calibration of ``answers`` with their intervals."""
+        return _figures(self.answers, self.threshold) if self.answers else None
+
+
+@lru_cache(maxsize=4)
+def _figures(answers: Answers, threshold: float) -> Figures:
+    """Asked for by several chapters; resampling takes a second."""
+    given = ((answer.label, answer.probability, answer.group) for answer in answers.given)
+    labels, probability, groups = zip(*given, strict=True)
+    return figures(labels, probability, groups, threshold)

@@ -15,9 +15,8 @@ def facts(report: BenchReport) -> dict[str, str]:
     found = {**_of_model(report), **_of_rows(report)}
     if data := report.document.data or (report.certificate.data if report.certificate else None):
         found |= _of_data(data, report)
-    if report.answers:
-        figures = report.answers.figures(report.threshold)
-        found |= _of_answers(figures, report.answers.file)
+    if report.answers and report.figures:
+        found |= _of_answers(report.figures, report.answers.file)
     return found
 
 

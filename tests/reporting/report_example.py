@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def unavailable(device: str, reason: str = REASON, **changes: Any) -> Row:
     return Row.model_validate({**kept, "device": device, "evidence_level": "unavailable", "reason": reason})
 
 
+@cache
 def parity(outcome: Outcome = "passed", level: str = "measured") -> Parity:
     """A simulated file beside its reference; ``outcome`` is written over the gate's."""
     certificate = examples.certificate(noise=1.0 if outcome == "failed" else 0.03)

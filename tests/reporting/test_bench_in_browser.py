@@ -58,8 +58,8 @@ def test_a_page_that_fetches_and_fails_would_be_seen(tmp_path: Path, shown: Page
 
 
 def test_the_slider_gives_what_python_computes(path: Path, full: BenchReport, shown: Page) -> None:
-    assert full.answers is not None
-    ratios = slider(full.answers.figures(full.threshold))
+    assert full.figures is not None
+    ratios = slider(full.figures)
     assert ratios is not None
     shown.open(path)
     move = "s = document.getElementById('chosen'); s.value = {}; s.dispatchEvent(new Event('input'))"
