@@ -19,6 +19,9 @@ from edgefrac.reporting.numbers import fixed, listed, plural
 from edgefrac.verification.verdict import Outcome, worst
 
 
+_NAMED = 4  # files that did not pass and are named in the sentence; the tables name all
+
+
 @dataclass(frozen=True)
 class Headline:
     """The sentence, and the outcome that it is about."""
@@ -73,7 +76,9 @@ def _of_outcome(outcome: Outcome, judged: list[Row], names: dict[str, str]) -> s
         whole = len(chosen) == len(judged)
         count = "every file that was judged passed the gate" if whole else "passed"
         return f"{count}: {_counted(chosen)}"
-    each = [f"{names[row.path]} on {_where(row)} ({runtime_title(row)})" for row in chosen]
+    each = [f"{names[row.path]} on {device_title(row.device)} ({_ran(row)})" for row in chosen[:_NAMED]]
+    if len(chosen) > _NAMED:
+        each.append(f"{len(chosen) - _NAMED} more")
     what = "the gate stopped" if outcome == "failed" else "too little is known to judge"
     return f"{what} {listed(each)}"
 
@@ -91,8 +96,18 @@ def _counted(chosen: list[Row]) -> str:
 
 
 def _where(row: Row) -> str:
-    level = row.parity.evidence_level if row.parity else row.evidence_level
+    level = _level(row)
     return device_title(row.device) + ("" if level == "measured" else f" ({level})")
+
+
+def _ran(row: Row) -> str:
+    level = _level(row)
+    return runtime_title(row) + ("" if level == "measured" else f", {level}")
+
+
+def _level(row: Row) -> str:
+    """What the answers are worth, not the speed."""
+    return row.parity.evidence_level if row.parity else row.evidence_level
 
 
 def _fastest(rows: Sequence[Row]) -> str:

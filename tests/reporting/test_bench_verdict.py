@@ -24,6 +24,13 @@ def test_a_failure_comes_first_and_the_fastest_is_one_that_passed() -> None:
     assert "the fastest measured is tiny-int8.tflite" in found.sentence and "unavailable" not in found.sentence
 
 
+def test_many_failures_are_counted_and_an_emulated_one_says_so() -> None:
+    rows = [row(f"{k}.tflite", device="gpu", parity=parity("failed", "emulated")) for k in range(7)]
+    sentence = headline(document(*rows)).sentence
+    assert sentence.startswith("The gate stopped 0.tflite on GPU (LiteRT, emulated), 1.tflite on GPU")
+    assert "3.tflite on GPU (LiteRT, emulated) and 3 more on 600 radiographs" in sentence and "4.tflite" not in sentence
+
+
 def test_undecided_is_never_called_passed() -> None:
     found = headline(document(row(parity=parity("undecided"))))
     assert found.outcome == "undecided"
