@@ -151,7 +151,7 @@ def _key_figures(report: BenchReport) -> list[KeyFigure]:
     differences = [v.max_abs_diff for v in verdicts if v.max_abs_diff is not None]
     if differences:
         flips = max(len(v.flips) for v in verdicts)
-        found.append(KeyFigure("Largest |Δp|", short(max(differences)), f"at most {flips} decisions changed"))
+        found.append(KeyFigure("Largest Δp", short(max(differences)), f"at most {flips} decisions changed"))
     if document.data:
         share = percent(document.data.positives / document.data.n) if document.data.n else "none"
         found.append(KeyFigure("Radiographs", str(document.data.n), f"{share} fractured, {document.data.name}"))

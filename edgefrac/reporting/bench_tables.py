@@ -40,7 +40,7 @@ _CRITERIA = {
     "ece_rise": "Rise of calibration error",
     "evidence_correlation": "Correlation of maps",
     "stray_floats": "Operators in float",
-    "probability_difference": "Largest |Δp|",
+    "probability_difference": "Largest Δp",
     "evidence_difference": "Largest change of evidence",
 }
 
@@ -191,8 +191,8 @@ def parity_table(rows: Sequence[Row], names: Names) -> Table:
         "File",
         "Device, runtime",
         "Answers",
-        "#Largest |Δp|",
-        "#From the CPU's, |Δp|",
+        "#Largest Δp",
+        "#Δp from the CPU's",
         "#AUROC loss (95 % interval)",
         "#Decisions changed",
         "#Map correlation",

@@ -18,7 +18,6 @@ from edgefrac.reporting.bench_rows import (
 from edgefrac.reporting.numbers import fixed, listed, plural
 from edgefrac.verification.verdict import Outcome, worst
 
-
 _NAMED = 4  # files that did not pass and are named in the sentence; the tables name all
 
 
