@@ -106,6 +106,7 @@ def bench_page(report: BenchReport) -> str:
         sections=sections,
         drawn={block.id: _drawn(block) for s in sections for block in flat(s.blocks) if isinstance(block, Drawing)},
         png=lambda data: base64.b64encode(data).decode("ascii"),
+        size=_size,
         created=created(),
     )
 
@@ -121,6 +122,11 @@ def _title(report: BenchReport) -> str:
 
 def _sections(report: BenchReport) -> Sequence[Section]:
     return [made(report) for made in _SECTIONS]
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """Width and height in pixels, which a PNG states first."""
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
 def _drawn(block: Drawing) -> str:

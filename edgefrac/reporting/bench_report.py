@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from edgefrac.benchmarking.document import Document
 from edgefrac.contract import Contract
@@ -48,10 +48,16 @@ class Answers(_Strict):
     given: tuple[Answer, ...] = Field(min_length=1)
 
 
+def _png(data: bytes) -> bytes:
+    if not data.startswith(b"\x89PNG\r\n\x1a\n") or len(data) < 24:
+        raise ValueError("not a PNG")
+    return data
+
+
 class Picture(_Strict):
     """A PNG with its caption. Evidence maps are shown on phantoms only: nothing of a patient is in a report."""
 
-    png: bytes
+    png: Annotated[bytes, AfterValidator(_png)]
     caption: Text
 
 

@@ -310,6 +310,7 @@ def environment_table(document: Document) -> Table:
         "Load before": untold if host.load_before is None else f"{host.load_before:.2f}",
         "Load after": untold if host.load_after is None else f"{host.load_after:.2f}",
         "Stopwatch waited": untold if host.waiting is None else f"{percent(host.waiting)} of its time for a processor",
+        "Energy": host.energy or untold,
         "Python": host.python,
         **host.versions,
     }

@@ -77,6 +77,7 @@ def host() -> Host:
         load_before=0.31,
         load_after=0.82,
         waiting=0.002,
+        energy="unavailable: the system has no RAPL counters (invented)",
         kernel="6.0",
         python="3.11.7",
         versions={"numpy": "2.4.6"},
@@ -122,6 +123,7 @@ def all_levels() -> Document:
         ),
         whole_ms=10.4,
         whole_ci=(10.1, 10.8),
+        picture_ms=25.5,
         over_bare=Difference(ratio=1.04, ratio_ci=(1.01, 1.07), verdict="slower"),
     )
     change = Change(

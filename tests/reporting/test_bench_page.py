@@ -10,7 +10,7 @@ import pytest
 
 from edgefrac.errors import OutputError, UsageError
 from edgefrac.reporting.bench_page import bench_markdown, bench_page, write_report
-from edgefrac.reporting.bench_report import BenchReport
+from edgefrac.reporting.bench_report import BenchReport, Picture
 from edgefrac.reporting.bench_rows import file_names
 from tests.disk import full_disk
 from tests.reporting.report_example import REASON, all_levels, document, parity, report, row, unavailable
@@ -77,6 +77,14 @@ def test_it_fetches_nothing_and_nothing_is_no_number(page: str) -> None:
     assert "default-src 'none'" in page
     text = re.sub(r"base64,[^\"]*", "", page)
     assert not re.search(r"\bnan\b|\bNaN\b|\binf\b|\bNone\b|\bundefined\b", text)
+
+
+def test_pictures_are_inside_with_their_size(page: str) -> None:
+    assert re.search(
+        r'<figure class="broad"><img src="data:image/png;base64,[^"]+" width="8" height="6" alt="Phantom', page
+    )
+    with pytest.raises(ValueError, match="not a PNG"):
+        Picture(png=b"<svg onload=alert(1)>                ", caption="no")
 
 
 def test_ids_are_unique_and_figures_name_what_they_show(page: str) -> None:
