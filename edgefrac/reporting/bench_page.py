@@ -32,7 +32,7 @@ from edgefrac.reporting.bench_sections import (
 )
 from edgefrac.reporting.bench_verdict import fastest, headline
 from edgefrac.reporting.blocks import Drawing, Section, flat
-from edgefrac.reporting.numbers import fixed, percent, short
+from edgefrac.reporting.numbers import fixed, percent, plural, short
 from edgefrac.reporting.pages import render
 from edgefrac.verification.certificate import created
 
@@ -142,7 +142,8 @@ def _key_figures(report: BenchReport) -> list[KeyFigure]:
     document, found = report.document, []
     if best := fastest(document.rows):
         name = file_names(document.rows)[best.path]
-        found.append(KeyFigure("Fastest measured", f"{best.median_ms:.2f} ms", f"{name}, {device_title(best.device)}"))
+        title = "Fastest that passed" if best.parity else "Fastest measured"
+        found.append(KeyFigure(title, f"{best.median_ms:.2f} ms", f"{name}, {device_title(best.device)}"))
     if figures := report.figures:
         for title, estimate in (
             ("AUROC", figures.auroc),
@@ -157,7 +158,13 @@ def _key_figures(report: BenchReport) -> list[KeyFigure]:
     differences = [v.max_abs_diff for v in verdicts if v.max_abs_diff is not None]
     if differences:
         flips = max(len(v.flips) for v in verdicts)
-        found.append(KeyFigure("Largest Δp", short(max(differences)), f"at most {flips} decisions changed"))
+        found.append(
+            KeyFigure(
+                "Largest Δp",
+                short(max(differences)),
+                f"at most {plural(flips, 'decision')} changed" if flips else "no decision changed",
+            )
+        )
     if document.data:
         share = percent(document.data.positives / document.data.n) if document.data.n else "none"
         found.append(KeyFigure("Radiographs", str(document.data.n), f"{share} fractured, {document.data.name}"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgefrac.benchmarking.document import Row
 from edgefrac.reporting.bench_report import BenchReport
-from edgefrac.reporting.bench_rows import by_device, file_names
+from edgefrac.reporting.bench_rows import by_device, device_title, file_names, runtime_title, without_threads
 from edgefrac.reporting.bench_tables import (
     changes_table,
     compiled_table,
@@ -18,6 +19,7 @@ from edgefrac.reporting.bench_tables import (
     stages_table,
 )
 from edgefrac.reporting.blocks import Block, Cell, Code, Drawing, Line, Notes, Photos, Section, Text, columns, table
+from edgefrac.reporting.numbers import listed
 from edgefrac.reporting.speed_figures import (
     against_latency,
     against_size,
@@ -142,18 +144,23 @@ def parity_section(report: BenchReport) -> Section:
         if data
         else "The document does not say on which radiographs."
     )
-    reasons = [
-        Text(f"{names[row.path]} on {row.device}: {'; '.join(row.parity.verdict.reasons)}.")
-        for row in judged
-        if row.parity and row.parity.verdict.reasons
-    ]
     blocks: tuple[Block, ...] = (
         Text(seen),
         parity_table(rows, names),
-        *dict.fromkeys(reasons),
+        *_reasons(judged, names),
         *criteria_tables(rows, names),
     )
     return Section("parity", "Parity with the float32 reference", blocks)
+
+
+def _reasons(judged: list[Row], names: dict[str, str]) -> list[Text]:
+    """Why rows did not pass; those of the same reasons together."""
+    groups: dict[str, list[str]] = {}
+    for row in without_threads(judged):
+        if row.parity and (reasons := row.parity.verdict.reasons):
+            where = f"{names[row.path]} on {device_title(row.device)} ({runtime_title(row)})"
+            groups.setdefault("; ".join(reasons), []).append(where)
+    return [Text(f"{listed(rows)}: {reasons}.") for reasons, rows in groups.items()]
 
 
 def examples_section(report: BenchReport) -> Section:

@@ -118,7 +118,7 @@ def resources_table(rows: Sequence[Row], names: Names) -> Table | None:
     kept = [k for k in range(len(_RUNNING)) if any(cells[k] is not None for cells in figures)]
     made: list[Line] = []
     for row, cells in zip(ran, figures, strict=True):
-        given = [notes.given(cells[k], row.reason or "not recorded in the document") for k in kept]
+        given = [notes.given(cells[k], row.reason or "not measured in this runtime") for k in kept]
         made.append([names[row.path], _where(row), str(row.threads), *given])
     heads = columns("File", "Device, runtime", "#Threads", *(_RUNNING[k] for k in kept))
     if empty := [head.removeprefix("#") for k, head in enumerate(_RUNNING) if k not in kept]:
@@ -181,7 +181,14 @@ def placement_table(rows: Sequence[Row], names: Names) -> Table:
 def _kinds(row: Row) -> str:
     inside = ", ".join(f"{kind} {count}" for kind, count in row.operators.items())
     outside = ", ".join(f"{kind} {count}" for kind, count in row.elsewhere.items())
-    return "; ".join(filter(None, (inside, outside and f"elsewhere: {outside}", row.placement)))
+    said = [part for part in row.placement.split("; ") if not _repeats(part, row)]
+    return "; ".join(filter(None, (inside, outside and f"elsewhere: {outside}", *said)))
+
+
+def _repeats(part: str, row: Row) -> bool:
+    """Whether a part of ``placement`` says only what the counts say."""
+    kinds = (*row.operators, *row.elsewhere)
+    return bool(kinds) and (part.endswith("operators on the device") or any(f"{kind} " in part for kind in kinds))
 
 
 def parity_table(rows: Sequence[Row], names: Names) -> Table:
@@ -229,18 +236,18 @@ def _correlation(verdict: Verdict) -> str | None:
 
 def criteria_tables(rows: Sequence[Row], names: Names) -> list[Table]:
     """The gate's verdict by criterion; one table for the files that were asked the same, down to the limits."""
-    groups: dict[tuple[tuple[str, float], ...], list[Row]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[Row]] = {}
     for row in without_threads(rows):
         if row.parity:
-            asked = tuple((c.name, c.limit) for c in row.parity.verdict.criteria)
+            asked = tuple((c.name, short(c.limit)) for c in row.parity.verdict.criteria)
             groups.setdefault(asked, []).append(row)
     return [_criteria_table(asked, group, names) for asked, group in groups.items()]
 
 
-def _criteria_table(asked: tuple[tuple[str, float], ...], group: list[Row], names: Names) -> Table:
+def _criteria_table(asked: tuple[tuple[str, str], ...], group: list[Row], names: Names) -> Table:
     heads = (
         *columns("File", "Device, runtime"),
-        *(Column(f"{_CRITERIA.get(name, name.replace('_', ' '))} (limit {short(limit)})") for name, limit in asked),
+        *(Column(f"{_CRITERIA.get(name, name.replace('_', ' '))} (limit {limit})") for name, limit in asked),
     )
     made: list[Line] = []
     for row in group:
@@ -266,11 +273,14 @@ def outcome_cell(verdict: Verdict) -> Cell:
 
 def stages_table(whole: EndToEnd) -> Table:
     """The steps from a file to its overlay."""
-    heads = columns("Step", "#Median, ms (95 % interval)", "#Share")
+    heads = columns("Step", "#Median, ms (95 % interval)", "#Share of the sum")
+    together = sum(stage.median_ms for stage in whole.stages)
     made: list[Line] = [
         [stage.name, with_interval(stage.median_ms, stage.median_ci, 2), percent(stage.share)] for stage in whole.stages
     ]
-    made.append(["the whole, measured as one", with_interval(whole.whole_ms, whole.whole_ci, 2), "100.0 %"])
+    made.append(["sum of the steps", fixed(together, 2), percent(1.0)])
+    share = percent(whole.whole_ms / together)
+    made.append(["the whole, measured as one", with_interval(whole.whole_ms, whole.whole_ci, 2), share])
     return table("From file to overlay", heads, made, Notes())
 
 

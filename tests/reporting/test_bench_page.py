@@ -79,6 +79,31 @@ def test_it_fetches_nothing_and_nothing_is_no_number(page: str) -> None:
     assert not re.search(r"\bnan\b|\bNaN\b|\binf\b|\bNone\b|\bundefined\b", text)
 
 
+def test_placement_says_each_thing_once_and_what_runs_elsewhere(page: str) -> None:
+    said = "61 of 62 operators on the device; 64 Provider: CONV_2D 51, ADD 10; 1 partition"
+    found = _cells(bench_page(report(document(row(placement=said, elsewhere={"SOFTMAX": 1})))))
+    expected = ["tiny-int8.tflite", "CPU, LiteRT", "61", "1", "CONV_2D 51, ADD 10; elsewhere: SOFTMAX 1; 1 partition"]
+    assert expected in found
+    assert any(
+        line[2:4] == ["n/a1", "n/a1"] and line[4] == said
+        for line in _cells(bench_page(report(document(row(placement=said, operators={})))))
+    )
+
+
+def test_files_of_almost_equal_limits_share_a_table() -> None:
+    first = parity()
+    criteria = tuple(c.model_copy(update={"limit": c.limit * (1 + 1e-7)}) for c in first.verdict.criteria)
+    second = first.model_copy(update={"verdict": first.verdict.model_copy(update={"criteria": criteria})})
+    page = bench_page(report(document(row(parity=first), row("other.tflite", parity=second))))
+    assert page.count("<caption>The gate&#39;s criteria") == 1
+
+
+def test_stages_are_added_up_beside_the_whole(page: str) -> None:
+    rows = _cells(page)
+    assert ["sum of the steps", "10.00", "100.0 %"] in rows
+    assert ["the whole, measured as one", "10.40 (10.10 to 10.80)", "104.0 %"] in rows
+
+
 def test_pictures_are_inside_with_their_size(page: str) -> None:
     assert re.search(
         r'<figure class="broad"><img src="data:image/png;base64,[^"]+" width="8" height="6" alt="Phantom', page

@@ -11,8 +11,8 @@ def test_all_passed() -> None:
     assert found.outcome == "passed"
     assert found.sentence == (
         "Every file that was judged passed the gate: 2 files on CPU, 1 file on GPU (emulated) and 1 file on NPU "
-        "(emulated) on 600 radiographs of FracAtlas; the fastest measured is tiny-int8.tflite (LiteRT, CPU, 1 thread): "
-        "4.30 ms (95 % interval 4.20 to 4.50); unavailable: Android."
+        "(emulated) on 600 radiographs of FracAtlas; the fastest that passed, as measured, is "
+        "tiny-int8.tflite (LiteRT, CPU, 1 thread): 4.30 ms (95 % interval 4.20 to 4.50); unavailable: Android."
     )
 
 
@@ -21,7 +21,10 @@ def test_a_failure_comes_first_and_the_fastest_is_one_that_passed() -> None:
     found = headline(document(row(parity=parity()), quick))
     assert found.outcome == "failed"
     assert found.sentence.startswith("The gate stopped quick.tflite on CPU (LiteRT); passed: 1 file on CPU on 600")
-    assert "the fastest measured is tiny-int8.tflite" in found.sentence and "unavailable" not in found.sentence
+    assert (
+        "the fastest that passed, as measured, is tiny-int8.tflite" in found.sentence
+        and "unavailable" not in found.sentence
+    )
 
 
 def test_many_failures_are_counted_and_an_emulated_one_says_so() -> None:
@@ -47,7 +50,7 @@ def test_speed_alone_says_nothing_of_the_answers() -> None:
     found = headline(document(row(), row("slow.tflite", median_ms=9.0), data=None))
     assert found.outcome == "not judged"
     assert found.sentence.startswith("No file was held against the float32 reference")
-    assert "the fastest measured is tiny-int8.tflite" in found.sentence
+    assert "the fastest, as measured, is tiny-int8.tflite" in found.sentence
 
 
 def test_rows_that_were_not_judged_are_counted() -> None:
