@@ -86,4 +86,4 @@ def failures_table(title: str, wrong: list[Answer], threshold: float) -> Table:
 
 
 def _name(answer: Answer, copies: Counter[str]) -> str:
-    return answer.id[:16] + (f", {copies[answer.id]} times" if copies[answer.id] > 1 else "")
+    return answer.id[:12] + (f", {copies[answer.id]} times" if copies[answer.id] > 1 else "")

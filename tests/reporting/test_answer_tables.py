@@ -51,7 +51,7 @@ def test_failures_are_listed_by_hash_a_doubled_raster_once_and_the_rest_is_count
     others = [Answer(id=f"{k:064x}", label=1, probability=0.2, group="x") for k in range(30)]
     table = failures_table("Missed", [same, same, *others], 0.5)
     assert table.caption == "Missed: 32" and len(table.rows) == 25
-    assert table.rows[0][0].text == f"{'ab' * 8}, 2 times"
+    assert table.rows[0][0].text == f"{'ab' * 6}, 2 times"
     assert table.notes == ("6 further ones, nearer to the threshold, in the JSON report",)
 
 
