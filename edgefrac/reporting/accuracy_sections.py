@@ -35,7 +35,8 @@ def accuracy_section(report: BenchReport) -> Section:
     curve = Drawing(
         "calibration",
         "Calibration: radiographs in bins of equal number, by probability. "
-        f"{percent(found.positives / found.n)} of them are fractured; where fractures are rarer, the same file's curve lies lower.",
+        f"{percent(found.positives / found.n)} of them are fractured; where fractures are rarer, "
+        "the same file's curve lies lower.",
         f"Calibration curve of {answers.file}; calibration error {estimate(found.ece, 3)}.",
         lambda: draw_calibration(bins, found),
     )
