@@ -19,7 +19,7 @@ _VERBS = {
     "evaluate": ("edgefrac.evaluation", "evaluate"),
     "explain": ("edgefrac.explanation", "explain"),
     "export": ("edgefrac.pipeline.export", "export_bundle"),
-    "benchmark": ("edgefrac.speed", "benchmark"),
+    "benchmark": ("edgefrac.pipeline.bench", "benchmark"),
     "verify": ("edgefrac.pipeline.verify", "verify_bundle"),
 }
 __all__ = ["__version__", "benchmark", "evaluate", "explain", "export", "load", "predict", "verify"]
@@ -27,11 +27,11 @@ __all__ = ["__version__", "benchmark", "evaluate", "explain", "export", "load", 
 if TYPE_CHECKING:
     from edgefrac.evaluation import evaluate as evaluate
     from edgefrac.explanation import explain as explain
+    from edgefrac.pipeline.bench import benchmark as benchmark
     from edgefrac.pipeline.export import export_bundle as export
     from edgefrac.pipeline.verify import verify_bundle as verify
     from edgefrac.prediction import load as load
     from edgefrac.prediction import predict_file as predict
-    from edgefrac.speed import benchmark as benchmark
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,7 @@ from edgefrac.imaging.read import read_radiograph
 from edgefrac.imaging.regions import Region, evidence_regions
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import drawn
-from edgefrac.runtimes.session import Session
+from edgefrac.runtimes.session import Prediction, Session
 from edgefrac.verification.likeness import correlation
 
 if TYPE_CHECKING:
@@ -78,10 +78,16 @@ def explain(session: Session, path: str | Path, window: WindowChoice | None = No
 
 def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained:
     """What the model's fracture task sees on a radiograph that was read from ``path``; raises UsageError."""
+    network_input = preprocess(radiograph.pixels, session.contract.input.size)
+    return located(session, radiograph, network_input, session.predict(network_input), path)
+
+
+def located(
+    session: Session, radiograph: Radiograph, network_input: NDArray[np.uint8], prediction: Prediction, path: Path
+) -> Explained:
+    """What a prediction that was made for ``network_input`` [S, S] means on the radiograph; raises UsageError."""
     contract = session.contract
     task = contract.task()
-    network_input = preprocess(radiograph.pixels, contract.input.size)
-    prediction = session.predict(network_input)
     if prediction.evidence is None:
         raise UsageError(f"{contract.name}: the model has no evidence map to explain with")
     evidence = prediction.evidence[:, :, task.first_channel]
@@ -118,6 +124,16 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
             raise UsageError(f"{other.session.path}: its map has another size than that of {first.session.path}")
         other.row["correlation"] = correlation(first.evidence, other.evidence)
     return all_of_them
+
+
+def heat_of(explained: Explained, radiograph: Radiograph) -> NDArray[np.uint8]:
+    """The map over the radiograph at its own resolution, as an app shows it: uint8 [H, W, 3]."""
+    from edgefrac.imaging.heat import painted
+
+    contract = explained.session.contract
+    task, size = contract.task(), contract.input.size
+    placement = Placement(radiograph.height, radiograph.width, size)
+    return painted(radiograph.pixels, explained.evidence, placement, bias=task.bias[0], temperature=task.temperature)
 
 
 def picture_of(explained: Explained, radiograph: Radiograph) -> Image:

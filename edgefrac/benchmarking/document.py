@@ -89,7 +89,8 @@ class Stage(_Strict):
 class EndToEnd(_Strict):
     """From an image file to decision and overlay: the steps, and the whole measured as one.
 
-    ``over_bare`` is the whole over decoding plus the bare run of the model, with its 95 % interval.
+    ``over_bare`` is the whole over decoding plus the bare run of the model, with its 95 % interval. The overlay is the
+    heat map at the radiograph's own resolution; ``picture_ms`` is what a large one with legend and caption takes.
     """
 
     path: str
@@ -98,6 +99,7 @@ class EndToEnd(_Strict):
     stages: tuple[Stage, ...]
     whole_ms: float
     whole_ci: tuple[float, float]
+    picture_ms: float
     over_bare: Difference
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from edgefrac.benchmarking.stopwatch import Turns
@@ -44,7 +45,7 @@ def latency(turns: Turns, subject: int) -> Latency:
     """Figures of one subject. Runs that follow each other are alike, so openings are resampled, not runs."""
     milliseconds = 1000 * turns.taken[subject]
     p90, p99 = np.percentile(milliseconds, [90, 99])
-    estimate = _median(ClusterBootstrap(turns.opening), milliseconds)
+    estimate = median_of(milliseconds, turns.opening)
     cpu = 1000 * float(np.median(turns.worked[subject]))
     return Latency(median=estimate, p90=float(p90), p99=float(p99), cpu=cpu, runs=milliseconds.size)
 
@@ -54,7 +55,12 @@ def difference(turns: Turns, subject: int, beside: int) -> Difference:
 
     Paired, because a busy or throttled machine slows neighbouring runs alike. Needs two openings (else ValueError).
     """
-    ratio = _median(ClusterBootstrap(turns.opening), turns.taken[subject] / turns.taken[beside])
+    return paired(turns.taken[subject], turns.taken[beside], turns.opening)
+
+
+def paired(above: NDArray[np.float64], below: NDArray[np.float64], opening: NDArray[np.int64]) -> Difference:
+    """As ``difference``, of any times [N] beside others of the same turns [N], with the opening of each turn [N]."""
+    ratio = _median(ClusterBootstrap(opening), above / below)
     if ratio.value is None or ratio.low is None or ratio.high is None:
         raise ValueError("one opening gives no interval")
     return judged(ratio.value, ratio.low, ratio.high)
@@ -82,5 +88,10 @@ def unpaired(now: float, now_ci: tuple[float, float], then: float, then_ci: tupl
     return judged(float(ratio), float(low), float(high))
 
 
-def _median(bootstrap: ClusterBootstrap, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Estimate:
+def median_of(milliseconds: NDArray[np.float64], opening: NDArray[np.int64]) -> Estimate:
+    """The median of times [N] with its interval over openings [N]."""
+    return _median(ClusterBootstrap(opening), milliseconds)
+
+
+def _median(bootstrap: ClusterBootstrap, values: NDArray[np.float64]) -> Estimate:
     return bootstrap.estimate(float(np.median(values)), bootstrap.median(values))

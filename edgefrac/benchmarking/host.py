@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from edgefrac.benchmarking.energy import availability
 from edgefrac.verification.certificate import environment
 
 RUNTIMES = ("edgefrac", "numpy", "ai-edge-litert", "onnxruntime", "openvino", "torch")
@@ -24,7 +25,8 @@ class Host(BaseModel):
     """``host`` of the document. What the system does not tell is None.
 
     ``load_before`` and ``load_after`` are averages over a minute, of processes that want a processor; ``waiting`` is
-    the share of the measurement's time that its main thread could have run and got no processor.
+    the share of the measurement's time that its main thread could have run and got no processor. ``energy`` says what
+    energy was measured by, or why it was not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -38,6 +40,7 @@ class Host(BaseModel):
     load_before: float | None
     load_after: float | None
     waiting: float | None
+    energy: str = ""
     kernel: str
     python: str
     versions: dict[str, str]
@@ -81,6 +84,7 @@ def host(before: Moment, after: Moment) -> Host:
         load_before=before.load,
         load_after=after.load,
         waiting=round(waited / (ran + waited), 3) if ran else None,
+        energy=availability(),
         kernel=platform.release(),
         python=made_by.python,
         versions=made_by.packages,

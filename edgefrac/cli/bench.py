@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefrac.cli.options import AsJson
+from edgefrac.cli.options import AsJson, Data
 from edgefrac.cli.output import note, results, track
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _CROWDED = 0.05
 _HEADS = (
     "file",
+    "on",
     "threads",
     "ms (95 % interval)",
     "p90",
@@ -34,57 +36,113 @@ _HEADS = (
 def bench(
     files: Annotated[list[Path], typer.Argument(metavar="FILE|BUNDLE…", help="Model files, checkpoints, bundles.")],
     device: Annotated[
-        list[str] | None, typer.Option(help="cpu, gpu, npu, arm64 or android; repeatable. [default: cpu]")
+        list[str] | None,
+        typer.Option(help="cpu, gpu, npu, arm64 or android; repeatable. [default: cpu; with --report all]"),
     ] = None,
-    threads: Annotated[list[int] | None, typer.Option(min=1, help="Threads; repeatable. [default: 1]")] = None,
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="CPU threads; repeatable. [default: 1]")] = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="How long to time each file.")] = 5.0,
+    data: Data = None,
+    images: Annotated[int, typer.Option(min=1, help="How many of them each file is shown on each device.")] = 100,
     against: Annotated[
         Path | None, typer.Option(metavar="OLD.json", help="Compare with a document of this machine.")
     ] = None,
     require: Annotated[
-        list[str] | None, typer.Option(metavar="DEVICE", help="Status 1 unless every file runs on it; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="Status 1 unless every operator of every file runs on it; repeatable."),
     ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="HTML|MD|JSON", help="Write a report there.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time model files in turns, with intervals."""
+    """Time model files in turns, with intervals, and compare what they answer on each device."""
     required = require or []
     with results(as_json) as emit:
-        from edgefrac.speed import benchmark
+        from edgefrac.pipeline.bench import run_bench
+        from edgefrac.runtimes.backend import DEVICES
 
-        document = benchmark(
+        done = run_bench(
             files,
-            devices=[*(device or ["cpu"]), *required],
+            devices=[*(device or (DEVICES if report else ["cpu"])), *required],
             threads=threads or [1],
             seconds=seconds,
+            data=data,
+            images=images,
             against=against,
             track=track,
+            reported=report is not None,
         )
+        document = done.document
         emit(document.model_dump(mode="json") if as_json else _table(document))
-    missing = [row for row in document.rows if row.device in required and row.evidence_level == "unavailable"]
-    for row in missing:
-        note(f"required, but not on {row.device}: {row.path} ({row.reason})")
+    missing = [problem for name in required for problem in _not_on(name, document)]
+    for problem in missing:
+        note(problem)
     if missing:
         raise typer.Exit(1)
+
+
+def _not_on(device: str, document: Document) -> Iterator[str]:
+    """Why not every operator of every file runs on a device that was required."""
+    rows = [row for row in document.rows if row.device == device]
+    for path in dict.fromkeys(row.path for row in rows):
+        its = [row for row in rows if row.path == path]
+        running = [row for row in its if row.evidence_level != "unavailable"]
+        if not running:
+            reasons = "; ".join(dict.fromkeys(row.reason for row in its))
+            yield f"required, but not on {device}: {path} ({reasons})"
+        for row in running:
+            if row.elsewhere:
+                strays = ", ".join(f"{count} {kind}" for kind, count in row.elsewhere.items())
+                yield f"required, but not all on {device}: {path} in {row.runtime} leaves out {strays}"
+            elif not row.operators and device != "cpu":
+                yield f"required, but not shown to be on {device}: {path} in {row.runtime}"
 
 
 def _table(document: Document) -> str:
     measured = [row for row in document.rows if row.median_ms is not None]
     lines = _aligned([_HEADS, *map(_cells, measured)]) if measured else []
-    lines += [f"{r.path} on {r.device}: unavailable: {r.reason}" for r in document.rows if r.median_ms is None]
+    lines += [f"{_where(r)}: {r.evidence_level}: {r.reason}" for r in document.rows if r.median_ms is None]
     lines += [f"{row.path}: {row.reason}" for row in measured if row.reason]
     lines += [
         f"{row.path}: {row.threads} threads were asked for, {row.threads_seen} worked"
         for row in measured
         if row.threads_seen not in (None, row.threads)
     ]
+    lines += _parities(document)
     lines += [_change(change) for change in document.changes]
     return "\n".join([*lines, _host(document.host)])
 
 
+def _where(row: Row) -> str:
+    return " on ".join((row.path, row.runtime or row.device)) + (f" ({row.device})" if row.runtime else "")
+
+
+def _parities(document: Document) -> list[str]:
+    rows = [row for row in document.rows if row.parity]
+    if not rows or document.data is None:
+        return []
+    data = document.data
+    head = f"beside float32 on {data.n} radiographs of {data.name}, {data.positives} fractured"
+    cells = [("", "", "verdict", "max |Δp|", "AUROC lost (95 % interval)", "flips", "operators"), *map(_parity, rows)]
+    return ["", head, *_aligned(cells)]
+
+
+def _parity(row: Row) -> tuple[str, ...]:
+    assert row.parity is not None
+    verdict = row.parity.verdict
+    loss, interval = verdict.auroc_loss, verdict.auroc_loss.interval
+    lost = "" if loss.value is None else f"{loss.value:.4f}"
+    lost += "" if interval is None else f" ({interval[0]:.4f}–{interval[1]:.4f})"
+    largest = "" if verdict.max_abs_diff is None else f"{verdict.max_abs_diff:.2g}"
+    flips = str(len(verdict.flips))
+    named = f"{row.runtime} ({row.device}, {row.parity.evidence_level})"
+    return row.path, named, verdict.verdict, largest, lost, flips, row.placement
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     interval = "" if row.median_ci is None else f" ({_ms(row.median_ci[0])}–{_ms(row.median_ci[1])})"
+    level = "" if row.evidence_level == "measured" else f" ({row.evidence_level})"
     return (
         row.path,
+        row.runtime + level,
         str(row.threads),
         f"{_ms(row.median_ms)}{interval}",
         _ms(row.p90_ms),
@@ -116,7 +174,7 @@ def _times(found: Difference) -> str:
 
 
 def _change(change: Change) -> str:
-    where = f"{change.path}, {change.device}, {change.threads} threads"
+    where = f"{change.path}, {change.runtime}, {change.threads} threads"
     return f"{where}: {_ms(change.then_ms)} ms then, {_ms(change.now_ms)} ms now, {_times(change.difference)}"
 
 

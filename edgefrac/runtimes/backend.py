@@ -17,6 +17,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.errors import UsageError
 from edgefrac.progress import Track, silent
 from edgefrac.runtimes.session import ModelKind, Prediction, Session
 
@@ -130,7 +131,9 @@ def backend(made: type[Backend]) -> type[Backend]:
 
 
 def backends(device: str) -> tuple[Backend, ...]:
-    """All backends of one kind of device, in the order of their modules' names."""
+    """All backends of one kind of device, in the order of their modules' names; raises UsageError for no such kind."""
+    if device not in DEVICES:
+        raise UsageError(f"device '{device}' is not known", hint=f"one of: {', '.join(DEVICES)}")
     from edgefrac.runtimes import backends as package
 
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):

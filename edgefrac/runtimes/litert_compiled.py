@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import sys
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -71,11 +73,11 @@ def environment() -> Any:
     folder = Path(str(ai_edge_litert.__file__)).parent
     with quiet_native_log():
         made = Environment.create(options=EnvironmentOptions(runtime_path=str(folder)))
-    atexit.register(_forget)
+    atexit.register(_hush)
     return made
 
 
-def _forget() -> None:
-    """Else its lines about accelerators that it destroys are the last that a user sees."""
-    with quiet_native_log():
-        environment.cache_clear()
+def _hush() -> None:
+    """At the end of the process: else LiteRT's lines about what it destroys are the last that a user sees."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

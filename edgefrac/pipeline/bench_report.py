@@ -1,0 +1,101 @@
+"""What the report of a benchmark shows besides its document: answers, maps of phantoms, where the time goes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgefrac.benchmarking.measure import ModelFile
+from edgefrac.benchmarking.roofline import measure_roofline
+from edgefrac.bundle import CERTIFICATE, open_bundle
+from edgefrac.contract import Contract
+from edgefrac.datasets.phantom import phantom_dataset
+from edgefrac.errors import MissingExtraError
+from edgefrac.explanation import explained, picture_of
+from edgefrac.pipeline.bench import Bench
+from edgefrac.prediction import is_bundle
+from edgefrac.progress import Track
+from edgefrac.reporting.bench_report import Answer, Answers, BenchReport, Picture
+from edgefrac.reporting.roofline_plot import draw_roofline
+from edgefrac.runtimes.session import ModelKind, Session, model_kind, open_session
+from edgefrac.verification.certificate import Certificate
+
+_PHANTOMS, _PHANTOM_SEED = 6, 41
+_SHOWN = 3  # of each: called fractured rightly, or otherwise
+_WIDTH = 720
+
+
+def report_of(bench: Bench, models: Sequence[str | Path], command: str, track: Track) -> BenchReport:
+    """The report of a benchmark of ``models`` that ``command`` made.
+
+    Answers are those of the int8 file in its own runtime on the CPU, for want of one of the first file; the certificate
+    is that of the first bundle.
+    """
+    sessions = list(_sessions(bench.files))
+    file, session = next((pair for pair in sessions if pair[1].contract.precision == "int8"), sessions[0])
+    bundles = [open_bundle(Path(model)) for model in models if is_bundle(Path(model))]
+    return BenchReport(
+        document=bench.document,
+        contract=session.contract,
+        certificate=Certificate.from_json(bundles[0].read(CERTIFICATE)) if bundles else None,
+        answers=_answers(bench, file, session),
+        examples=tuple(_examples(sessions, session.contract, track)),
+        roofline=_roofline(bench.files),
+        command=command,
+    )
+
+
+def _sessions(files: Sequence[ModelFile]) -> Iterator[tuple[ModelFile, Session]]:
+    for file in files:
+        try:
+            yield file, open_session(file.path)
+        except MissingExtraError:
+            continue
+
+
+def _answers(bench: Bench, file: ModelFile, session: Session) -> Answers | None:
+    if bench.panel is None or file.shown not in bench.answers:
+        return None
+    row = next(row for row in bench.document.rows if row.path == file.shown and row.device == "cpu")
+    probability = bench.answers[file.shown].probability[:, session.contract.task().first_channel]
+    given = [
+        Answer(id=case.raster_sha256, label=1 if case.label else 0, probability=float(said), group=case.group)
+        for case, said in zip(bench.panel.collection.cases, probability, strict=True)
+    ]
+    return Answers(file=file.path.name, runtime=row.runtime, device=row.device, given=tuple(given))
+
+
+def _examples(sessions: Sequence[tuple[ModelFile, Session]], contract: Contract, track: Track) -> Iterator[Picture]:
+    """Phantoms under the evidence of each precision of one format, side by side."""
+    if not contract.has_evidence:
+        return
+    from edgefrac.imaging.overlay import beside
+
+    suffix = sessions[0][0].path.suffix
+    shown = {session.contract.precision: session for file, session in sessions if file.path.suffix == suffix}
+    for sample in track(phantom_dataset(_PHANTOMS, _PHANTOM_SEED).samples, "maps of phantoms"):
+        radiograph = sample.read()
+        found = [explained(session, radiograph, Path(sample.id)) for session in shown.values()]
+        pictures = [picture_of(one, radiograph) for one in found]
+        sheet = beside(pictures, list(shown))
+        sheet.thumbnail((_WIDTH * len(pictures), _WIDTH * 2))
+        data = io.BytesIO()
+        sheet.quantize(128).save(data, "PNG", optimize=True)
+        truth = "fractured" if sample.label else "whole"
+        said = ", ".join(f"{name} {one.row['probability']:.3f}" for name, one in zip(shown, found, strict=True))
+        yield Picture(png=data.getvalue(), caption=f"A {truth} phantom, not clinical. Probability: {said}")
+
+
+def _roofline(files: Sequence[ModelFile]) -> Picture | None:
+    """Of the int8 and the float32 TFLite file, where there are any."""
+    wanted = [
+        file.path
+        for file in files
+        if model_kind(file.path) is ModelKind.TFLITE and open_session(file.path).contract.precision in ("int8", "fp32")
+    ]
+    if not wanted:
+        return None
+    caption = "one thread; each layer cut out of the file and timed alone, in turns with the whole"
+    png = draw_roofline([measure_roofline(path) for path in wanted], caption)
+    return Picture(png=png, caption="Where the time goes, and how far each layer is from what this machine can do.")
