@@ -19,7 +19,7 @@ from edgefrac.runtimes.backends import gpu as backends
 from edgefrac.runtimes.backends.gpu import LiteRTGpu, OnnxCuda, OpenVinoGpu
 from edgefrac.runtimes.computed_precision import probe_images
 from edgefrac.runtimes.litert_gpu import Adapter, _adapter_in
-from edgefrac.runtimes.ort import CPU
+from edgefrac.runtimes.ort import CPU, starts
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets import tflite
 from tests.models.networks import info
@@ -184,6 +184,7 @@ def test_a_provider_that_is_not_installed_or_does_not_start_is_an_error(
     assert "onnxruntime-gpu" in raised.value.hint
     assert OnnxCuda().evidence_level == "unavailable" and not OnnxCuda().timed
     # as in a build with CUDA on a machine without: ONNX Runtime goes on with the CPU, and only lists that
+    assert starts(CPU) and not starts("CUDAExecutionProvider")
     monkeypatch.setattr(backends._OnnxProvider, "available", lambda _: "")
     for ask in (OnnxCuda().open, OnnxCuda().placement):
         with pytest.raises(DeviceError, match="has CUDAExecutionProvider, but it does not start here"):
