@@ -5,6 +5,7 @@ JOB is JSON: ``files``, ``images`` (an .npy of uint8 [N, S, S]), ``answers`` (th
 """
 
 import json
+import os
 import platform
 import sys
 import time
@@ -98,6 +99,7 @@ def _read(buffers: Any, place: int, shape: tuple[int, ...]) -> Any:
 
 
 def _onnx_runtime(name: str, images: Any, threads: int, kernels: str) -> Answers:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as ``targets.onnxruntime_import``
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -25,11 +25,14 @@ class LiteRTSession(FileSession):
     the interpreter, given the bytes, runs the flatbuffer verifier, so that a file cut short is an error, not a crash.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
+    def __init__(self, path: Path, threads: int = 1, kernels: str = "AUTO") -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises.
+
+        ``kernels`` names LiteRT's operator resolver: ``AUTO`` is XNNPACK's, ``BUILTIN_REF`` TFLite's reference kernels.
+        """
         super().__init__(path, read_contract(path))
         with self._errors_name_the_file("load"):
-            self._interpreter = make_interpreter(path.read_bytes(), threads)
+            self._interpreter = make_interpreter(path.read_bytes(), threads, kernels)
             self._input = self._promised_input()
             self._outputs = self._promised_outputs()
 
@@ -69,12 +72,14 @@ def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool
     return tuple(int(n) for n in detail["shape"]) == shape and detail["dtype"] is dtype
 
 
-def make_interpreter(model: bytes, threads: int) -> Any:
+def make_interpreter(model: bytes, threads: int, kernels: str = "AUTO") -> Any:
     """An allocated interpreter for a file's bytes; raises ``RuntimeError`` or ``ValueError`` for a damaged file."""
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with quiet_native_log():
-        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter = Interpreter(
+            model_content=model, num_threads=threads, experimental_op_resolver_type=OpResolverType[kernels]
+        )
         interpreter.allocate_tensors()
     return interpreter
 

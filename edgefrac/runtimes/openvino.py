@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from edgefrac.targets.operators import Operator, described
 _ELEMENTS = {"u8": "uint8", "i8": "int8", "i32": "int32", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 CPU = "CPU"
+_NO_OPERATORS = {"Constant", "Parameter", "Result"}
 _FACTS = ("layerType", "primitiveType")  # of a layer of the compiled model
 
 
@@ -89,18 +91,40 @@ def devices_here() -> dict[str, str]:
     return {device: str(core.get_property(device, "FULL_DEVICE_NAME")) for device in core.available_devices}
 
 
+def operators_taken(path: Path, device: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Operators of a file by kind: those that a device's plugin says it takes, and those that it does not.
+
+    What computes nothing is left out: constants, inputs and outputs. Raises as ``OpenVinoSession`` does.
+    """
+    core, model, _ = _read(path, device)
+    with _errors_name_the_file(path, "load"):
+        taken = core.query_model(model, device)
+    found: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for operator in model.get_ordered_ops():
+        if operator.get_type_name() not in _NO_OPERATORS:
+            found[operator.get_friendly_name() not in taken][operator.get_type_name()] += 1
+    return dict(found[0]), dict(found[1])
+
+
 def _compile(path: Path, threads: int, device: str) -> tuple[Any, Contract]:
-    xml, weights, contract = sealed_model(path)
-    ov = _openvino(f"{path}: running an OpenVINO file")
+    core, model, contract = _read(path, device)
     settings: dict[str, str | int] = {"NUM_STREAMS": 1}
     if device == CPU:
         # where the CPU has bfloat16, OpenVINO computes in it unless told not to
         settings |= {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
     with _errors_name_the_file(path, "load"):
+        return core.compile_model(model, device, settings), contract
+
+
+def _read(path: Path, device: str) -> tuple[Any, Any, Contract]:
+    """OpenVINO, which has ``device``, the file's graph and its contract."""
+    xml, weights, contract = sealed_model(path)
+    ov = _openvino(f"{path}: running an OpenVINO file")
+    with _errors_name_the_file(path, "load"):
         core = ov.Core()
         if not any(here.partition(".")[0] == device for here in core.available_devices):
             raise DeviceError(f"OpenVINO finds no {device} here, only {', '.join(core.available_devices)}")
-        return core.compile_model(core.read_model(xml, weights), device, settings), contract
+        return core, core.read_model(xml, weights), contract
 
 
 def _openvino(what: str) -> Any:

@@ -49,12 +49,16 @@ class OnnxSession(FileSession):
         super().__init__(path, contract)
         ort = _runtime(path)
         with _errors_name_the_file(path, "load"):
-            self._session = ort.InferenceSession(data, _options(ort, threads), providers=list(providers))
+            self._session = self._start(ort, data, session_options(ort, threads), providers)
             found = (self._session.get_inputs(), self._session.get_outputs())
             inputs, outputs = ([_described(value) for value in values] for values in found)
         _require(self._session, providers[0], path)
         as_promised(path, self._contract, inputs, outputs)
         self._names = [output.name for output in self._contract.outputs]
+
+    def _start(self, ort: Any, data: bytes, options: Any, providers: Sequence[str]) -> Any:
+        """ONNX Runtime's own session."""
+        return ort.InferenceSession(data, options, providers=list(providers))
 
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
@@ -76,7 +80,7 @@ def placement(path: Path) -> dict[str, Any]:
     ort = _runtime(path)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder, _errors_name_the_file(path, "run"):
         optimised = Path(folder, "optimised.onnx")
-        options = _options(ort, threads=1)
+        options = session_options(ort, threads=1)
         options.enable_profiling = True
         options.profile_file_prefix = f"{folder}/profile"
         options.optimized_model_filepath = str(optimised)
@@ -98,7 +102,7 @@ def kernels_by_provider(path: Path, providers: Sequence[str]) -> dict[str, dict[
     data, contract = _sealed_model(path)
     ort = _runtime(path)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder:
-        options = _options(ort, threads=1)
+        options = session_options(ort, threads=1)
         options.enable_profiling = True
         options.profile_file_prefix = f"{folder}/profile"
         with _errors_name_the_file(path, "run"):
@@ -193,14 +197,14 @@ def _result_type(node: dict[str, Any]) -> str:
 
 def _runtime(path: Path) -> Any:
     try:
-        import onnxruntime
+        from edgefrac.targets.onnxruntime_import import ort
     except ModuleNotFoundError:
         raise MissingExtraError(f"{path}: running an ONNX file", "onnx") from None
-    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
-    return onnxruntime
+    return ort
 
 
-def _options(ort: Any, threads: int) -> Any:
+def session_options(ort: Any, threads: int) -> Any:
+    """What ONNX Runtime is told for every session on the CPU, and to be quiet."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -136,13 +136,13 @@ def test_a_changed_bundle_is_refused(bundle: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_device_that_takes_no_such_file_has_a_row_with_the_reason(
-    tiny_tflite: Path, capsys: pytest.CaptureFixture[str]
+    tiny_ort: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (row,) = run(capsys, tiny_tflite, "--device", "npu")["rows"]
+    (row,) = run(capsys, tiny_ort, "--device", "npu")["rows"]
     assert (row["device"], row["evidence_level"], row["median_ms"]) == ("npu", "unavailable", None)
-    assert row["reason"] == "no backend of this device takes TFLite files in fp32"
-    assert main(["bench", str(tiny_tflite), "--device", "npu"]) == 0
-    assert f"{tiny_tflite} on npu: unavailable: {row['reason']}" in capsys.readouterr().out
+    assert row["reason"] == "no backend of this device takes ORT files in fp32"
+    assert main(["bench", str(tiny_ort), "--device", "npu"]) == 0
+    assert f"{tiny_ort} on npu: unavailable: {row['reason']}" in capsys.readouterr().out
 
 
 def test_a_required_device_that_is_not_there_fails(tiny_tflite: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +156,7 @@ def test_a_required_device_that_is_not_there_fails(tiny_tflite: Path, capsys: py
 def test_a_runtime_that_is_not_installed_is_a_row_too(
     tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "edgefrac.targets.onnxruntime_import", None)
     (row,) = run(capsys, tiny_onnx)["rows"]
     assert row["evidence_level"] == "unavailable" and "pip install 'edgefrac[onnx]'" in row["reason"]
 
