@@ -10,8 +10,10 @@ from edgefrac.benchmarking.measure import ModelFile
 from edgefrac.benchmarking.roofline import measure_roofline
 from edgefrac.bundle import CERTIFICATE, open_bundle
 from edgefrac.contract import Contract
+from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.errors import MissingExtraError
+from edgefrac.evaluation import collect
 from edgefrac.explanation import explained, picture_of
 from edgefrac.pipeline.bench import Bench
 from edgefrac.prediction import is_bundle
@@ -22,24 +24,24 @@ from edgefrac.runtimes.session import ModelKind, Session, model_kind, open_sessi
 from edgefrac.verification.certificate import Certificate
 
 _PHANTOMS, _PHANTOM_SEED = 6, 41
-_SHOWN = 3  # of each: called fractured rightly, or otherwise
 _WIDTH = 720
 
 
-def report_of(bench: Bench, models: Sequence[str | Path], command: str, track: Track) -> BenchReport:
-    """The report of a benchmark of ``models`` that ``command`` made.
+def report_of(bench: Bench, models: Sequence[str | Path], data: str | None, command: str, track: Track) -> BenchReport:
+    """The report of a benchmark of ``models``, on ``data``, that ``command`` made.
 
-    Answers are those of the int8 file in its own runtime on the CPU, for want of one of the first file; the certificate
-    is that of the first bundle.
+    Answers are those of one file (int8 and TFLite, if there is one) in its own runtime on the CPU, to all radiographs
+    of ``data`` that it was not trained on, for calibration and predictive values depend on how many are fractured. The
+    certificate is that of the first bundle.
     """
     sessions = list(_sessions(bench.files))
-    file, session = next((pair for pair in sessions if pair[1].contract.precision == "int8"), sessions[0])
+    file, session = max(sessions, key=_preferred)
     bundles = [open_bundle(Path(model)) for model in models if is_bundle(Path(model))]
     return BenchReport(
         document=bench.document,
         contract=session.contract,
         certificate=Certificate.from_json(bundles[0].read(CERTIFICATE)) if bundles else None,
-        answers=_answers(bench, file, session),
+        answers=_answers(bench, file, session, data, track),
         examples=tuple(_examples(sessions, session.contract, track)),
         roofline=_roofline(bench.files),
         command=command,
@@ -54,14 +56,25 @@ def _sessions(files: Sequence[ModelFile]) -> Iterator[tuple[ModelFile, Session]]
             continue
 
 
-def _answers(bench: Bench, file: ModelFile, session: Session) -> Answers | None:
-    if bench.panel is None or file.shown not in bench.answers:
+def _preferred(pair: tuple[ModelFile, Session]) -> tuple[bool, bool]:
+    file, session = pair
+    return session.contract.precision == "int8", file.path.suffix == ".tflite"
+
+
+def _answers(bench: Bench, file: ModelFile, session: Session, data: str | None, track: Track) -> Answers | None:
+    if bench.panel is None:
         return None
-    row = next(row for row in bench.document.rows if row.path == file.shown and row.device == "cpu")
-    probability = bench.answers[file.shown].probability[:, session.contract.task().first_channel]
+    collection, channel = bench.panel.collection, session.contract.task().first_channel
+    if data:
+        seen = session.contract.training_data.seen_hashes()
+        collection = collect([session], fracture_task(open_dataset(data)).samples, leave_out=seen, track=track)
+        probability = collection.answers[0].probability[:, channel]
+    else:
+        probability = bench.answers[file.shown].probability[:, channel]
+    row = next(row for row in bench.document.rows if row.path == file.shown)
     given = [
         Answer(id=case.raster_sha256, label=1 if case.label else 0, probability=float(said), group=case.group)
-        for case, said in zip(bench.panel.collection.cases, probability, strict=True)
+        for case, said in zip(collection.cases, probability, strict=True)
     ]
     return Answers(file=file.path.name, runtime=row.runtime, device=row.device, given=tuple(given))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,18 +79,19 @@ def _drawn(dataset: Dataset, seen: frozenset[str], most: int) -> list[Sample]:
     """Fractured and others by turns, in an order drawn once, without those whose raster's hash is in ``seen``."""
     order = np.random.default_rng(_SEED).permutation(len(dataset.samples))
     shuffled = [dataset.samples[number] for number in order]
-    by_label = [[sample for sample in shuffled if sample.label == label] for label in (1, 0)]
-    turns = (sample for sample in chain.from_iterable(zip_longest(*by_label)) if sample is not None)
-    chosen: list[Sample] = []
-    for sample in turns:
-        if len(chosen) == most:
-            break
+    by_label = [_unseen((sample for sample in shuffled if sample.label == label), seen) for label in (1, 0)]
+    turns = chain.from_iterable(zip_longest(*by_label))
+    return list(islice((sample for sample in turns if sample is not None), most))
+
+
+def _unseen(samples: Iterable[Sample], seen: frozenset[str]) -> Iterator[Sample]:
+    """One that cannot be read stays: it counts as unreadable when it is read again."""
+    for sample in samples:
         try:
             if not seen or remembered(sample.read().sha256) not in seen:
-                chosen.append(sample)
-        except ImageError:  # it counts as unreadable when it is read again
-            chosen.append(sample)
-    return chosen
+                yield sample
+        except ImageError:
+            yield sample
 
 
 def with_parity(

@@ -41,7 +41,7 @@ def computed_in(given: Answered, on_cpu: Answered, enforced: Answered | None = N
     noise = signal_to_noise(given, on_cpu)
     beside = "equal to the CPU's answers" if noise == float("inf") else f"{noise:.0f} dB beside the CPU"
     if enforced is not None and not _equal(given, enforced):
-        return f"not computed in float32 unless told to ({beside})"
+        return f"computed in less than float32 unless told to use it ({beside})"
     if integers:
         return _codes_beside(given, on_cpu)
     if noise >= _FLOAT32_DB:

@@ -7,8 +7,9 @@ import platform
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,39 @@ def kernels_by_provider(path: Path, providers: Sequence[str]) -> dict[str, dict[
     _require(session, providers[0], path)
     places = {facts["provider"] for facts in ran}
     return {place: dict(Counter(f["op_name"] for f in ran if f["provider"] == place)) for place in sorted(places)}
+
+
+@cache
+def starts(provider: str) -> bool:
+    """Whether a provider that ONNX Runtime was built with finds its libraries and its device here.
+
+    ONNX Runtime itself only says on the screen that it goes on with another one.
+    """
+    import onnxruntime
+
+    from edgefrac.runtimes.litert import quiet_native_log
+
+    with quiet_native_log(), redirect_stdout(StringIO()):
+        try:
+            session = onnxruntime.InferenceSession(_one_operator(), providers=[provider, CPU])
+        except Exception:  # ONNX Runtime's own classes have no base but this
+            return False
+    return bool(session.get_providers()[0] == provider)
+
+
+def _one_operator() -> bytes:
+    """An ONNX file that hands float32 [1] on, in protobuf by hand, for the package ``onnx`` need not be here."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    def value(name: bytes) -> bytes:
+        tensor_type = b"\x08\x01" + field(2, field(1, b"\x08\x01"))  # float32, one dimension of 1
+        return field(1, name) + field(2, field(1, tensor_type))
+
+    node = field(1, b"x") + field(2, b"y") + field(4, b"Identity")
+    graph = field(1, node) + field(2, b"one") + field(11, value(b"x")) + field(12, value(b"y"))
+    return b"\x08\x08" + field(8, b"\x10\x0d") + field(7, graph)  # format version 8, operator set 13
 
 
 def _profile(session: Any, contract: Contract) -> dict[str, dict[str, Any]]:

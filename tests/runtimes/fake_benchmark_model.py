@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -33,8 +34,7 @@ def main(arguments: list[str]) -> None:
     if "output_filepath" in given:
         values = [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
         rounded = [value.astype(np.float16).astype(np.float32) if gpu else value for value in values]
-        with open(given["output_filepath"], "wb") as file:  # noqa: PTH123
-            file.writelines(value.tobytes() for value in rounded)
+        Path(given["output_filepath"]).write_bytes(b"".join(value.tobytes() for value in rounded))
 
 
 def _input(given: dict[str, str], tensor: dict) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +21,10 @@ from tests.models.networks import info, lively, phantoms
 from tests.quantization.integer_networks import integer_network
 
 SIZE = 64
-NEEDED = ("qemu-aarch64-static", "apt-get", "dpkg-deb")
 
 
 def quiet(_: str) -> None:
     """A note to nobody."""
-
-
-@pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Arm64:
-    missing = [name for name in NEEDED if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"no arm64 here: {', '.join(missing)} not installed")
-    try:
-        return set_up(tmp_path_factory.mktemp("machine"), quiet)
-    except DeviceError as error:
-        pytest.skip(f"no arm64 here: {error.message}")
 
 
 @pytest.fixture(scope="session")

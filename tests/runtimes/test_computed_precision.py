@@ -41,7 +41,7 @@ def test_noise_tells_the_precision(relative: float, words: str, exact: Answered)
 def test_a_device_that_answers_otherwise_when_told_to_use_float32_did_not_before(exact: Answered) -> None:
     near = _disturbed(exact, 1e-7)
     assert computed_in(near, exact, enforced=near).startswith("computed in float32")
-    assert computed_in(near, exact, enforced=exact).startswith("not computed in float32 unless told to")
+    assert computed_in(near, exact, enforced=exact).startswith("computed in less than float32 unless told")
 
 
 def test_codes_of_an_int8_file_are_counted(exact: Answered) -> None:

@@ -108,14 +108,19 @@ class _OnnxProvider(_Gpu):
     kinds = (ModelKind.ONNX, ModelKind.ORT)
     provider: ClassVar[str]
     needs: ClassVar[str]
+    libraries: ClassVar[str]
 
     def available(self) -> str:
         if find_spec("onnxruntime") is None:
             raise MissingExtraError(f"{self.title} on a GPU", "onnx")
         import onnxruntime
 
+        from edgefrac.runtimes.ort import starts
+
         if self.provider not in onnxruntime.get_available_providers():
             raise DeviceError(f"the installed ONNX Runtime has no {self.provider}", hint=self.needs)
+        if not starts(self.provider):
+            raise DeviceError(f"ONNX Runtime has {self.provider}, but it does not start here", hint=self.libraries)
         return f"{self.provider} of ONNX Runtime {onnxruntime.__version__}"
 
     def open(self, path: Path, threads: int = 1) -> Session:
@@ -147,6 +152,7 @@ class OnnxCuda(_OnnxProvider):
     title = "ONNX Runtime CUDA"
     provider = "CUDAExecutionProvider"
     needs = _GPU_BUILD
+    libraries = "install NVIDIA's driver, CUDA and cuDNN in the versions that ONNX Runtime's page on CUDA names"
 
 
 @backend
@@ -156,6 +162,7 @@ class OnnxTensorRt(_OnnxProvider):
     title = "ONNX Runtime TensorRT"
     provider = "TensorrtExecutionProvider"
     needs = f"{_GPU_BUILD} and TensorRT"
+    libraries = "install NVIDIA's driver, CUDA, cuDNN and TensorRT in the versions that ONNX Runtime's page names"
 
 
 @backend

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from edgefrac.errors import DeviceError
 from edgefrac.runtimes import arm64
+from edgefrac.runtimes.arm64 import Arm64
 from edgefrac.runtimes.backends import arm64 as backends
 from edgefrac.runtimes.backends.arm64 import LiteRTArm64, OnnxRuntimeArm64, OpenVinoArm64
 from edgefrac.runtimes.bare import BarePython
@@ -18,27 +18,12 @@ from edgefrac.runtimes.cache_folder import cache_folder
 from edgefrac.runtimes.computed_precision import probe_images
 from edgefrac.runtimes.session import open_session
 
-TOOLS = ("qemu-aarch64-static", "apt-get", "dpkg-deb")
-
-
-@pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A cache folder with the machine in it."""
-    if backends._is_arm64():
-        pytest.skip("a real arm64 machine needs no emulated one")
-    if missing := [name for name in TOOLS if shutil.which(name) is None]:
-        pytest.skip(f"no arm64 here: {', '.join(missing)} not installed")
-    folder = tmp_path_factory.mktemp("cache")
-    try:
-        arm64.set_up(folder / "edgefrac", lambda _: None)
-    except DeviceError as error:
-        pytest.skip(f"no arm64 here: {error.message}")
-    return str(folder)
-
 
 @pytest.fixture
-def here(emulated: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", emulated)
+def here(machine: Arm64, monkeypatch: pytest.MonkeyPatch) -> None:
+    if backends._is_arm64():
+        pytest.skip("a real arm64 machine needs no emulated one")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(machine.root.parents[1]))
 
 
 @pytest.mark.slow

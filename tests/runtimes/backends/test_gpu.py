@@ -18,8 +18,8 @@ from edgefrac.models.network import FractureNet
 from edgefrac.runtimes.backends import gpu as backends
 from edgefrac.runtimes.backends.gpu import LiteRTGpu, OnnxCuda, OpenVinoGpu
 from edgefrac.runtimes.computed_precision import probe_images
-from edgefrac.runtimes.litert_gpu import Adapter
-from edgefrac.runtimes.ort import CPU
+from edgefrac.runtimes.litert_gpu import Adapter, _adapter_in
+from edgefrac.runtimes.ort import CPU, starts
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets import tflite
 from tests.models.networks import info
@@ -66,6 +66,21 @@ def test_a_session_on_the_gpu_is_fully_accelerated(gpu: Adapter, finer: dict[str
     session = LiteRTGpu().open(finer["fp32"])
     assert session.fully_accelerated  # type: ignore[attr-defined]
     assert np.array_equal(session.predict(image).evidence, LiteRTGpu().answers(finer["fp32"], image[None]).evidence[0])  # type: ignore[index, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "software"),
+    [
+        ("SwiftShader Device (Subzero), arch=swiftshader, vendor=google, ", "SwiftShader Device (Subzero)", True),
+        ("llvmpipe (LLVM 15.0.6, 256 bits), arch=, vendor=mesa, ", "llvmpipe (LLVM 15.0.6, 256 bits)", True),
+        ("NVIDIA H100, arch=hopper, vendor=nvidia, ", "NVIDIA H100", False),
+    ],
+)
+def test_the_adapter_is_read_from_the_log(said: str, name: str, software: bool) -> None:
+    kind = "CPU / Software" if software else "discrete GPU"
+    log = f"I0000 environment.cc:532] Selected adapter: {said}backend=Vulkan, adapterType={kind}\nINFO: more\n"
+    assert _adapter_in(log) == Adapter(name, "Vulkan", software)
+    assert _adapter_in("INFO: another log\n").software, "speed is not claimed of what is not known"
 
 
 def test_a_software_gpu_is_never_timed(gpu: Adapter) -> None:
@@ -169,6 +184,7 @@ def test_a_provider_that_is_not_installed_or_does_not_start_is_an_error(
     assert "onnxruntime-gpu" in raised.value.hint
     assert OnnxCuda().evidence_level == "unavailable" and not OnnxCuda().timed
     # as in a build with CUDA on a machine without: ONNX Runtime goes on with the CPU, and only lists that
+    assert starts(CPU) and not starts("CUDAExecutionProvider")
     monkeypatch.setattr(backends._OnnxProvider, "available", lambda _: "")
     for ask in (OnnxCuda().open, OnnxCuda().placement):
         with pytest.raises(DeviceError, match="has CUDAExecutionProvider, but it does not start here"):
