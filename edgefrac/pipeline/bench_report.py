@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgefrac.benchmarking.layer_costs import layers
 from edgefrac.benchmarking.measure import ModelFile
 from edgefrac.benchmarking.roofline import measure_roofline
 from edgefrac.bundle import CERTIFICATE, open_bundle
@@ -21,6 +22,7 @@ from edgefrac.progress import Track
 from edgefrac.reporting.bench_report import Answer, Answers, BenchReport, Picture
 from edgefrac.reporting.roofline_plot import draw_roofline
 from edgefrac.runtimes.session import ModelKind, Session, model_kind, open_session
+from edgefrac.targets.tflite_graph import read_graph
 from edgefrac.verification.certificate import Certificate
 
 _PHANTOMS, _PHANTOM_SEED = 6, 41
@@ -101,11 +103,13 @@ def _examples(sessions: Sequence[tuple[ModelFile, Session]], contract: Contract,
 
 
 def _roofline(files: Sequence[ModelFile]) -> Picture | None:
-    """Of the int8 and the float32 TFLite file, where there are any."""
+    """Of the int8 and the float32 TFLite file, where there are any that have layers to speak of."""
     wanted = [
         file.path
         for file in files
-        if model_kind(file.path) is ModelKind.TFLITE and open_session(file.path).contract.precision in ("int8", "fp32")
+        if model_kind(file.path) is ModelKind.TFLITE
+        and open_session(file.path).contract.precision in ("int8", "fp32")
+        and any(layer.macs for layer in layers(read_graph(file.path.read_bytes())))
     ]
     if not wanted:
         return None

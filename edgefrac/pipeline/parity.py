@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
@@ -17,11 +18,15 @@ from edgefrac.errors import DatasetError, EdgeFracError, ImageError, MissingExtr
 from edgefrac.evaluation import Answers, Collection, collect
 from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.progress import Track
+from edgefrac.runtimes.backend import Backend
 from edgefrac.runtimes.session import Prediction, Session, open_session
 from edgefrac.verification.certificate import Data
 from edgefrac.verification.verdict import Limits
 
 _SEED = 20261126
+_TRIED = 4
+_EMULATED_SECONDS = 240.0
+"""For the answers of one file on one emulated device; then its parity is of fewer radiographs, as its figures say."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def _drawn(dataset: Dataset, seen: frozenset[str], most: int) -> list[Sample]:
     """Fractured and others by turns, in an order drawn once, without those whose raster's hash is in ``seen``."""
     order = np.random.default_rng(_SEED).permutation(len(dataset.samples))
     shuffled = [dataset.samples[number] for number in order]
-    by_label = [_unseen((sample for sample in shuffled if sample.label == label), seen) for label in (1, 0)]
+    by_label = [_unseen([sample for sample in shuffled if sample.label == label], seen) for label in (1, 0)]
     turns = chain.from_iterable(zip_longest(*by_label))
     return list(islice((sample for sample in turns if sample is not None), most))
 
@@ -145,15 +150,15 @@ def _asked(
     contract, own = on_cpu[file]
     try:
         plain = backend.device == "cpu" and backend.bare
-        given = own if plain else backend.answers(file.path, panel.images, track)
-        answers = Answers(given.probability, given.evidence)
-        beside = _reference(file, files, on_cpu)
-        verdict = judge_answers(panel.collection, on_cpu[beside][1], answers, contract, Limits())
-        figures = figures_of(panel.collection, answers, contract)
+        answers = own if plain else _answers(backend, file, panel.images, track)
+        n = len(answers.probability)
+        beside, asked = _reference(file, files, on_cpu), Collection(panel.collection.cases[:n])
+        verdict = judge_answers(asked, _first(on_cpu[beside][1], n), answers, contract, Limits())
+        figures = figures_of(asked, answers, contract)
     except EdgeFracError as error:
         level = row.evidence_level if row.median_ms is not None else "unavailable"
         return row.model_copy(update={"evidence_level": level, "reason": reason_of(error)})
-    difference = None if plain else float(np.abs(answers.probability - own.probability).max())
+    difference = None if plain else float(np.abs(answers.probability - own.probability[:n]).max())
     parity = Parity(
         evidence_level=backend.evidence_level,
         beside=beside.shown,
@@ -162,6 +167,27 @@ def _asked(
         max_abs_diff_cpu=difference,
     )
     return row.model_copy(update={"parity": parity})
+
+
+def _answers(backend: Backend, file: ModelFile, images: NDArray[np.uint8], track: Track) -> Answers:
+    """Of an emulated device only to the first images, as many as it has time for: its own may be ten seconds each."""
+    tried, most = min(_TRIED, len(images)), len(images)
+    started = time.monotonic()
+    first = backend.answers(file.path, images[:tried], track)
+    if backend.evidence_level == "emulated":
+        each = (time.monotonic() - started) / tried
+        most = min(most, tried + int(_EMULATED_SECONDS / each))
+    if most == tried:
+        return Answers(first.probability, first.evidence)
+    rest = backend.answers(file.path, images[tried:most], track)
+    evidence = None
+    if first.evidence is not None and rest.evidence is not None:
+        evidence = np.concatenate([first.evidence, rest.evidence])
+    return Answers(np.concatenate([first.probability, rest.probability]), evidence)
+
+
+def _first(answers: Answers, n: int) -> Answers:
+    return Answers(answers.probability[:n], None if answers.evidence is None else answers.evidence[:n])
 
 
 def _reference(

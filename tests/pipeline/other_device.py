@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from edgefrac.runtimes.session import ModelKind, Session, open_session
 
 @dataclass
 class OtherDevice(Backend):
-    """Answers as the CPU does, all probabilities ``shift`` higher."""
+    """Answers as the CPU does, all probabilities ``shift`` higher, ``seconds`` later for each image."""
 
     device = "npu"
     title = "NPU of a test"
@@ -25,6 +26,7 @@ class OtherDevice(Backend):
     absent: str = ""
     elsewhere: dict[str, int] = field(default_factory=dict)
     milliseconds: float | None = None
+    seconds: float = 0.0
 
     @property
     def evidence_level(self) -> EvidenceLevel:
@@ -39,6 +41,7 @@ class OtherDevice(Backend):
         return open_session(path, threads)
 
     def answers(self, path: Path, images: NDArray[np.uint8], track: Track = silent) -> Answered:
+        time.sleep(self.seconds * len(images))
         found = super().answers(path, images, track)
         return Answered(np.minimum(found.probability + np.float32(self.shift), 1), found.evidence)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgefrac.cli.main import main
+from edgefrac.pipeline import parity
 from tests.pipeline.other_device import OtherDevice, instead_of_all
 
 QUICK = ["--seconds", "0.05", "--images", "8"]
@@ -31,7 +32,7 @@ def test_a_device_without_speed_has_parity_and_placement(
     parity = row["parity"]
     assert parity["verdict"]["verdict"] == "passed" and parity["evidence_level"] == "emulated"
     assert parity["beside"] == str(tiny_tflite) and parity["max_abs_diff_cpu"] == 0
-    assert parity["figures"]["n"] == 8
+    assert (parity["figures"]["n"], parity["figures"]["positives"]) == (8, 4)
 
 
 def test_a_compilers_figures_are_predicted_beside_emulated_numbers(
@@ -94,3 +95,34 @@ def test_data_of_ones_own_are_asked_of_every_row(
     assert {row["parity"]["beside"] for row in rows} == {str(tiny_tflite), str(tiny_onnx)}
     assert main(["bench", str(tiny_tflite), "--data", str(tmp_path / "own"), *QUICK]) == 0
     assert "beside float32 on 6 radiographs" in capsys.readouterr().out
+
+
+def test_an_emulated_device_is_asked_about_as_many_as_it_has_time_for(
+    tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instead_of_all(monkeypatch, OtherDevice(seconds=0.05))
+    monkeypatch.setattr(parity, "_EMULATED_SECONDS", 0.11)
+    (row,) = rows_of(capsys, tiny_tflite, "--device", "npu")
+    assert 4 <= row["parity"]["figures"]["n"] <= 6 and row["parity"]["max_abs_diff_cpu"] == 0
+
+
+def test_a_report_is_written_whole_and_named_right(
+    tiny_tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instead_of_all(monkeypatch, OtherDevice())
+    monkeypatch.setattr("sys.argv", ["edgefrac", "bench", str(tiny_tflite), "--report", "report.json"])
+    report = tmp_path / "report.json"
+    assert main(["bench", str(tiny_tflite), "--device", "cpu", "--device", "npu", "--report", str(report), *QUICK]) == 0
+    found = json.loads(report.read_text())
+    assert found["command"] == "edgefrac bench tiny.tflite --report report.json"
+    assert [row["device"] for row in found["document"]["rows"]] == ["cpu", "cpu", "npu"]
+    assert len(found["answers"]["given"]) == 8 and len(found["examples"]) == 6
+    whole = found["document"]["end_to_end"]
+    assert len(whole["stages"]) == 5 and whole["stages"][0]["name"] == "read and decode"
+    assert whole["whole_ms"] > max(stage["median_ms"] for stage in whole["stages"])
+    assert abs(sum(stage["share"] for stage in whole["stages"]) - 1) < 1e-9
+    capsys.readouterr()
+    assert main(["bench", str(tiny_tflite), "--against", str(report), *QUICK]) == 0
+    assert "ms then" in capsys.readouterr().out
+    assert main(["bench", str(tiny_tflite), "--report", str(tmp_path / "report.pdf"), *QUICK]) == 2
+    assert ".html, .md or .json" in capsys.readouterr().err
