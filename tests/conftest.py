@@ -10,6 +10,7 @@ import pytest
 
 from tests import tflite_model
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # the same for ONNX Runtime
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # tests that import OpenVINO themselves report nothing
 
 REPOSITORY = Path(__file__).parent.parent

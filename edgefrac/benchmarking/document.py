@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from edgefrac.benchmarking.figures import Difference, unpaired
 from edgefrac.benchmarking.host import Host
@@ -13,6 +14,8 @@ from edgefrac.runtimes.backend import EvidenceLevel
 from edgefrac.verification.certificate import Data
 from edgefrac.verification.figures import Figures
 from edgefrac.verification.verdict import Verdict
+
+_HINT = "give what 'edgefrac bench --json' printed, or a report.json"
 
 
 class _Strict(BaseModel):
@@ -89,7 +92,8 @@ class Stage(_Strict):
 class EndToEnd(_Strict):
     """From an image file to decision and overlay: the steps, and the whole measured as one.
 
-    ``over_bare`` is the whole over decoding plus the bare run of the model, with its 95 % interval.
+    ``over_bare`` is the whole over decoding plus the bare run of the model, with its 95 % interval. The overlay is the
+    heat map at the radiograph's own resolution; ``picture_ms`` is what a large one with legend and caption takes.
     """
 
     path: str
@@ -98,6 +102,7 @@ class EndToEnd(_Strict):
     stages: tuple[Stage, ...]
     whole_ms: float
     whole_ci: tuple[float, float]
+    picture_ms: float
     over_bare: Difference
 
 
@@ -127,16 +132,18 @@ class Document(_Strict):
 
 
 def read_document(path: Path) -> Document:
-    """A stored document; raises ``UsageError`` for anything else."""
+    """A stored document, by itself or in a report; raises ``UsageError`` for anything else."""
     try:
-        return Document.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        found = from_json(path.read_bytes())
+        return Document.model_validate(found["document"] if isinstance(found, dict) and "document" in found else found)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "content"
-        hint = "give what 'edgefrac bench --json' printed"
-        raise UsageError(f"{path}: not a benchmark document ({where}: {problem['msg']})", hint=hint) from None
+        raise UsageError(f"{path}: not a benchmark document ({where}: {problem['msg']})", hint=_HINT) from None
+    except ValueError as error:
+        raise UsageError(f"{path}: not a benchmark document (no JSON: {error})", hint=_HINT) from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def same_machine(then: Document, host: Host) -> None:

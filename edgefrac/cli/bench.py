@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,11 +61,11 @@ def bench(
     with results(as_json) as emit:
         from edgefrac.pipeline.bench import run_bench
         from edgefrac.pipeline.bench_report import report_of
-        from edgefrac.reporting.bench_page import check_report, write_report
+        from edgefrac.reporting.bench_page import check_suffix, write_report
         from edgefrac.runtimes.backend import DEVICES
 
         if report:
-            check_report(report)
+            check_suffix(report)
         done = run_bench(
             files,
             devices=[*(device or (DEVICES if report else ["cpu"])), *required],
@@ -75,7 +78,7 @@ def bench(
             reported=report is not None,
         )
         if report:
-            write_report(report_of(done, track), report)
+            write_report(report_of(done, files, data, _command(), track), report)
         document = done.document
         emit(document.model_dump(mode="json") if as_json else _table(document))
     missing = [problem for name in required for problem in _not_on(name, document)]
@@ -83,6 +86,12 @@ def bench(
         note(problem)
     if missing:
         raise typer.Exit(1)
+
+
+def _command() -> str:
+    """What was typed, with the names of files and folders, not where they are on this machine."""
+    words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
+    return shlex.join(["edgefrac", *words])
 
 
 def _not_on(device: str, document: Document) -> Iterator[str]:

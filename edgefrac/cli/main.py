@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgefrac.cli import bench, data, doctor, evaluate, explain, export, inspect, predict, sweep, train, verify
+from edgefrac.cli import bench, bundle, data, doctor, evaluate, explain, export, inspect, predict, sweep, train, verify
 from edgefrac.errors import EdgeFracError, MissingExtraError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 app.command("export")(export.export)
+app.command("bundle")(bundle.bundle)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)

@@ -14,13 +14,21 @@ from edgefrac.cli.output import note, results, track
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Bundle (folder or .zip) or one model file.")],
     data: Data = None,
+    device: Annotated[str, typer.Option(help="cpu, gpu, npu, arm64 or android.")] = "cpu",
+    images: Annotated[
+        int, typer.Option(min=1, help="How many of the data a device other than the CPU is shown at most.")
+    ] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Check a bundle: checksums, golden vectors, gate."""
+    """Check a bundle: checksums, golden vectors, gate; on the CPU or on another device."""
     with results(as_json) as emit:
         from edgefrac.pipeline.verify import verify_bundle
+        from edgefrac.pipeline.verify_device import verify_on
 
-        result = verify_bundle(bundle, data, note=note, track=track)
+        if device == "cpu":
+            result = verify_bundle(bundle, data, note=note, track=track)
+        else:
+            result = verify_on(bundle, device, data, images, note=note, track=track)
         document = result.to_dict()
         emit(document if as_json else _table(document))
     if not result.passed:

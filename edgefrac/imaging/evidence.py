@@ -6,6 +6,8 @@ j·S/w to (j+1)·S/w of the input, the zero padding around the radiograph includ
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,8 +37,8 @@ def to_raster(
     """
     height, width = shape or (placement.height, placement.width)
     (rows, columns), (top, left) = placement.resized, placement.offset
-    by_row = _interpolate(evidence, placement.size, top, rows, height)
-    return np.ascontiguousarray(_interpolate(by_row.T, placement.size, left, columns, width).T)
+    by_column = _interpolate(evidence.T, placement.size, left, columns, width)
+    return _interpolate(np.ascontiguousarray(by_column.T), placement.size, top, rows, height)
 
 
 def _centres_within(cells: int, size: int, start: int, stop: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -55,7 +57,13 @@ def _interpolate(values: NDArray[np.float32], size: int, start: int, extent: int
     position = start + (np.arange(samples) + 0.5) * extent / samples
     index = np.clip(position * cells / size - 0.5, 0, cells - 1)
     low = np.floor(index).astype(np.intp)
-    high = np.minimum(low + 1, cells - 1)
+    step = values[np.minimum(np.arange(cells) + 1, cells - 1)] - values
     share = (index - low).astype(np.float32)[:, None]
-    blended: NDArray[np.float32] = values[low] * (1 - share) + values[high] * share
+    blended = np.empty((samples, values.shape[1]), np.float32)
+    # cell by cell, because fresh memory for more than the result costs more than the arithmetic
+    ends = np.searchsorted(low, np.arange(cells), side="right")
+    for cell, (first, last) in enumerate(pairwise((0, *ends.tolist()))):
+        part = blended[first:last]
+        np.multiply(share[first:last], step[cell], out=part)
+        part += values[cell]
     return blended

@@ -34,13 +34,16 @@ def chroma(samples: Samples) -> float:
     """How coloured samples [H, W, C] are: the mean difference of the largest and the least of R, G and B, 0 to 1."""
     if samples.ndim == 2 or samples.shape[2] < 3:
         return 0.0
-    colour = samples[:, :, :3]
-    return float((colour.max(2) - colour.min(2)).mean() / np.iinfo(samples.dtype).max)
+    red, green, blue = (np.ascontiguousarray(samples[:, :, channel]) for channel in range(3))
+    largest = np.maximum(np.maximum(red, green), blue)
+    least = np.minimum(np.minimum(red, green), blue)
+    return float((largest - least).mean() / np.iinfo(samples.dtype).max)
 
 
 def _luma(samples: Samples) -> Samples:
-    # the weights add up to 256, so 32 bits hold the sum at either depth
-    red, green, blue = (samples[:, :, channel].astype(np.uint32) for channel in range(3))
+    # the weights add up to 256, so twice the depth holds the sum
+    wide = np.dtype(np.uint16 if samples.dtype.itemsize == 1 else np.uint32)
+    red, green, blue = (samples[:, :, channel].astype(wide) for channel in range(3))
     return _at_depth_of(samples, (77 * red + 150 * green + 29 * blue + 128) >> 8)
 
 

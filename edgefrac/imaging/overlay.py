@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,29 +20,21 @@ from numpy.typing import NDArray
 
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
 from edgefrac.errors import OutputError
-from edgefrac.imaging.evidence import evidence_peak, to_raster
+from edgefrac.imaging.evidence import evidence_peak
+from edgefrac.imaging.heat import CONTOURS, FULL_SCALE, coloured, painted
 from edgefrac.imaging.preprocess import Placement
 from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.regions import OUTLINE, Region, density
+from edgefrac.imaging.regions import Region, density
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-FULL_SCALE = 0.5
-"""Log-odds per 1 % of the input's area at which colour and opacity are full."""
-CONTOURS = (OUTLINE, 0.3)
-"""Where contour lines run, in log-odds per 1 % of the input's area: the first dashed, the second solid."""
-
-_OPACITY = 0.5
 _LONGER_SIDE = 960
 _MIN_WIDTH = 700
 _STRIP = 118
 _MARGIN = 16
-_DASH = 8
-# dark violet to pale yellow: luminance rises evenly, and no step rests on telling red from green
-_RAMP = np.array([[66, 10, 104], [120, 28, 109], [187, 55, 84], [237, 105, 37], [251, 180, 26], [252, 255, 164]])
 
 
 def draw_overlay(
@@ -66,19 +59,16 @@ def draw_overlay(
     scale = _LONGER_SIDE / max(radiograph.height, radiograph.width)
     height, width = max(1, round(radiograph.height * scale)), max(1, round(radiograph.width * scale))
     picture = Image.fromarray(radiograph.pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3)
-    shares = to_raster(density(evidence, bias, temperature), placement, (height, width))
-    painted = _heat(np.asarray(picture), shares)
-    for level, dashed in zip(CONTOURS, (True, False), strict=True):
-        _contour(painted, shares >= level, dashed=dashed)
+    heat = painted(np.asarray(picture), evidence, placement, bias=bias, temperature=temperature)
 
     canvas = Image.new("RGB", (max(width, _MIN_WIDTH), height + _STRIP))
     left = (canvas.width - width) // 2
-    canvas.paste(Image.fromarray(painted), (left, 0))
+    canvas.paste(Image.fromarray(heat), (left, 0))
     draw = ImageDraw.Draw(canvas)
     for region in regions:
         _frame(draw, region, left, width / placement.width)
     x, y = evidence_peak(evidence, placement)
-    if probability >= threshold or shares.max() >= CONTOURS[0]:
+    if probability >= threshold or density(evidence, bias, temperature).max() >= CONTOURS[0]:
         _mark(draw, left + x * width / placement.width, y * height / placement.height)
     _caption(draw, height, label, probability, threshold)
     _legend(canvas, draw, _MARGIN, height + 48)
@@ -116,38 +106,6 @@ def save_overlay(image: Image, path: Path) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _heat(grey: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Blend the ramp over a grey picture [H, W] by ``shares`` [H, W] of evidence: uint8 [H, W, 3]."""
-    strength = np.clip(shares / FULL_SCALE, 0, 1)
-    stops = np.linspace(0, 1, len(_RAMP))
-    colour = np.stack([np.interp(strength, stops, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-    opacity = _OPACITY * strength[..., None]
-    blended: NDArray[np.uint8] = np.rint(grey[..., None] * (1 - opacity) + colour * opacity).astype(np.uint8)
-    return blended
-
-
-def _contour(painted: NDArray[np.uint8], inside: NDArray[np.bool_], *, dashed: bool) -> None:
-    """Draw the edge of ``inside`` [H, W] into ``painted``: a white line between two black ones, seen on any grey."""
-    white = _grown(inside, 1) & ~_shrunk(inside, 1)
-    black = _grown(inside, 2) & ~_shrunk(inside, 2)
-    if dashed:
-        rows, columns = np.indices(inside.shape) // _DASH
-        gaps = (rows + columns) % 2 == 1
-        white, black = white & ~gaps, black & ~gaps
-    painted[black] = 0
-    painted[white] = 255
-
-
-def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    from PIL import Image, ImageFilter
-
-    return np.asarray(Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * pixels + 1))) > 0
-
-
-def _shrunk(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    return ~_grown(~mask, pixels)
-
-
 def _frame(draw: ImageDraw, region: Region, left: float, scale: float) -> None:
     """A box a little around the region, and its share of the evidence above it, or below where there is no room."""
     x, y, width, height = (scale * value for value in region.box)
@@ -181,15 +139,7 @@ def _legend(canvas: Image, draw: ImageDraw, left: int, top: int) -> None:
     from PIL import Image
 
     width, height = 240, 16
-    shares = np.broadcast_to(np.linspace(0, FULL_SCALE, width, dtype=np.float32), (height, width))
-    painted = _heat(np.full((height, width), 110, np.uint8), shares)
-    for level, dashed in zip(CONTOURS, (True, False), strict=True):
-        column = round(level / FULL_SCALE * (width - 1))
-        for row in range(height):
-            if not dashed or row // 4 % 2 == 0:
-                painted[row, column - 2 : column + 3] = 0
-                painted[row, column - 1 : column + 2] = 255
-    canvas.paste(Image.fromarray(painted), (left, top))
+    canvas.paste(Image.fromarray(_scale(width, height)), (left, top))
     for level in (0, *CONTOURS, FULL_SCALE):
         suffix = "+" if level == FULL_SCALE else ""
         position = left + level / FULL_SCALE * width
@@ -199,6 +149,20 @@ def _legend(canvas: Image, draw: ImageDraw, left: int, top: int) -> None:
     draw.text((left + width + 345, top - 1), "peak", fill="white", font=_font(15))
 
 
+@cache
+def _scale(width: int, height: int) -> NDArray[np.uint8]:
+    shares = np.broadcast_to(np.linspace(0, FULL_SCALE, width, dtype=np.float32), (height, width))
+    bar = coloured(np.full((height, width), 110, np.uint8), shares)
+    for level, dashed in zip(CONTOURS, (True, False), strict=True):
+        column = round(level / FULL_SCALE * (width - 1))
+        for row in range(height):
+            if not dashed or row // 4 % 2 == 0:
+                bar[row, column - 2 : column + 3] = 0
+                bar[row, column - 1 : column + 2] = 255
+    return bar
+
+
+@cache
 def _font(size: int) -> FreeTypeFont | ImageFont:
     from PIL import ImageFont
 

@@ -18,9 +18,14 @@ Largest sum: 255·20,000·20,000 < 2^53, so doubles (JavaScript) hold it too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -79,15 +84,24 @@ def _resample_rows(values: NDArray[np.integer], n_out: int) -> tuple[NDArray[np.
 
 def _shrink_rows(values: NDArray[np.integer], n_out: int) -> tuple[NDArray[np.int64], int]:
     n_in = values.shape[0]
-    sums = np.empty((n_out, values.shape[1]), np.int64)
-    # row by row, so that the few input rows of each stay in the processor's cache: 7 times a prefix sum's speed
-    for row in range(n_out):
-        start, stop = row * n_in, (row + 1) * n_in
-        first, last = start // n_out, -(-stop // n_out)
-        edges = np.arange(first, last + 1) * n_out
-        weights = np.diff(edges.clip(start, stop))
-        np.einsum("i,ij->j", weights, values[first:last].astype(np.int64), out=sums[row])
+    # the sums of bytes along one axis fit into 32 bits, in which they are twice as fast
+    wide = np.int32 if values.dtype == np.uint8 else np.int64
+    sums: NDArray[np.int64] = (_overlaps(n_in, n_out, wide) @ values.astype(wide)).astype(np.int64)
     return sums, n_in
+
+
+@lru_cache(maxsize=16)
+def _overlaps(n_in: int, n_out: int, dtype: type[np.integer]) -> csr_array:
+    """The weights of rule 2, [n_out, n_in]; few of a row are not 0, so it is kept sparse."""
+    from scipy.sparse import csr_array
+
+    output = np.arange(n_out, dtype=np.int64)
+    first, stop = output * n_in // n_out, -(-(output + 1) * n_in // n_out)
+    ends = np.cumsum(stop - first)
+    rows = np.repeat(output, stop - first)
+    columns = np.arange(ends[-1]) - np.repeat(ends - stop, stop - first)
+    weights = np.minimum((columns + 1) * n_out, (rows + 1) * n_in) - np.maximum(columns * n_out, rows * n_in)
+    return csr_array((weights.astype(dtype), columns, np.r_[0, ends]), shape=(n_out, n_in))
 
 
 def _grow_rows(values: NDArray[np.integer], n_out: int) -> tuple[NDArray[np.int64], int]:

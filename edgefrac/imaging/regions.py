@@ -54,14 +54,28 @@ def evidence_regions(
     rows, columns = placement.resized
     added *= 100 * rows * columns / placement.size**2 / added.size  # from a density to what each sample adds
     outline = OUTLINE * 100 * rows * columns / placement.size**2 / added.size
+    if (box := box_around(added >= outline)) is None:
+        return []
+    speaking = float(np.maximum(added, 0).sum())
+    added, (above, before) = added[box], (box[0].start, box[1].start)
     numbered, _ = ndimage.label(added >= outline, structure=np.ones((3, 3)))
-    speaking = float(added[added > 0].sum())
     regions = []
     for number, (down, across) in enumerate(ndimage.find_objects(numbered), start=1):
         inside = float(added[down, across][numbered[down, across] == number].sum())
         if inside < LEAST:
             continue
-        x, y = across.start * placement.width / shape[1], down.start * placement.height / shape[0]
-        right, bottom = across.stop * placement.width / shape[1], down.stop * placement.height / shape[0]
+        x, right = ((before + edge) * placement.width / shape[1] for edge in (across.start, across.stop))
+        y, bottom = ((above + edge) * placement.height / shape[0] for edge in (down.start, down.stop))
         regions.append(Region((x, y, right - x, bottom - y), inside, inside / speaking))
     return sorted(regions, key=lambda region: -region.log_odds)
+
+
+def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice] | None:
+    """Rows and columns around where ``mask`` [H, W] holds, ``margin`` wider where there is room; None if nowhere."""
+    if not mask.any():
+        return None
+    found = []
+    for axis, length in ((1, mask.shape[0]), (0, mask.shape[1])):
+        along = np.flatnonzero(mask.any(axis=axis))
+        found.append(slice(max(0, int(along[0]) - margin), min(length, int(along[-1]) + margin + 1)))
+    return found[0], found[1]

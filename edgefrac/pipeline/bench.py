@@ -20,7 +20,7 @@ from edgefrac.pipeline.end_to_end import end_to_end
 from edgefrac.pipeline.parity import Panel, read_panel, with_parity
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Track, silent
-from edgefrac.runtimes.backend import DEVICES, backends
+from edgefrac.runtimes.backend import backends
 from edgefrac.runtimes.session import Session, model_kind, open_session
 
 _PHANTOM_SEED = 2027
@@ -98,7 +98,7 @@ def run_bench(
     asked = data or reported or set(devices) != {"cpu"}
     if asked and any(row.evidence_level != "unavailable" for row in rows):
         panel = _panel(files, data, images, track)
-        rows, answers = with_parity(rows, candidates, panel, track)
+        rows, answers = with_parity(rows, candidates, files, panel, track)
     document = Document(
         rows=tuple(rows),
         host=here,
@@ -127,8 +127,7 @@ def _check_words(
     if any(count < 1 for count in threads) or seconds <= 0 or images < 1:
         raise UsageError("threads, seconds and images must be positive")
     for device in devices:
-        if device not in DEVICES:
-            raise UsageError(f"device '{device}' is not known", hint=f"one of: {', '.join(DEVICES)}")
+        backends(device)
 
 
 def _measured(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,15 @@ from edgefrac.errors import DatasetError, EdgeFracError, ImageError, MissingExtr
 from edgefrac.evaluation import Answers, Collection, collect
 from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.progress import Track
+from edgefrac.runtimes.backend import Backend
 from edgefrac.runtimes.session import Prediction, Session, open_session
 from edgefrac.verification.certificate import Data
 from edgefrac.verification.verdict import Limits
 
 _SEED = 20261126
+_TRIED = 4
+_EMULATED_SECONDS = 240.0
+"""For the answers of one file on one emulated device; then its parity is of fewer radiographs, as its figures say."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +84,33 @@ def _drawn(dataset: Dataset, seen: frozenset[str], most: int) -> list[Sample]:
     """Fractured and others by turns, in an order drawn once, without those whose raster's hash is in ``seen``."""
     order = np.random.default_rng(_SEED).permutation(len(dataset.samples))
     shuffled = [dataset.samples[number] for number in order]
-    by_label = [[sample for sample in shuffled if sample.label == label] for label in (1, 0)]
-    turns = (sample for sample in chain.from_iterable(zip_longest(*by_label)) if sample is not None)
-    chosen: list[Sample] = []
-    for sample in turns:
-        if len(chosen) == most:
-            break
+    by_label = [_unseen([sample for sample in shuffled if sample.label == label], seen) for label in (1, 0)]
+    turns = chain.from_iterable(zip_longest(*by_label))
+    return list(islice((sample for sample in turns if sample is not None), most))
+
+
+def _unseen(samples: Iterable[Sample], seen: frozenset[str]) -> Iterator[Sample]:
+    """One that cannot be read stays: it counts as unreadable when it is read again."""
+    for sample in samples:
         try:
             if not seen or remembered(sample.read().sha256) not in seen:
-                chosen.append(sample)
-        except ImageError:  # it counts as unreadable when it is read again
-            chosen.append(sample)
-    return chosen
+                yield sample
+        except ImageError:
+            yield sample
 
 
 def with_parity(
-    rows: Sequence[Row], candidates: Sequence[Candidate | None], panel: Panel, track: Track
+    rows: Sequence[Row],
+    candidates: Sequence[Candidate | None],
+    files: Sequence[ModelFile],
+    panel: Panel,
+    track: Track,
 ) -> tuple[list[Row], dict[str, Answers]]:
     """``rows`` with what their candidates answer; and each file's answers on this machine's CPU, by its shown name.
 
-    A row that cannot answer becomes unavailable, with the reason, unless the stopwatch had it.
+    The reference is among ``files``. A row that cannot answer becomes unavailable, with the reason, unless the
+    stopwatch had it.
     """
-    files = list(dict.fromkeys(c.file for c in candidates if c is not None))
     on_cpu = _answers_on_cpu(files, panel, track)
     found = []
     for row, candidate in zip(rows, candidates, strict=True):
@@ -140,15 +150,15 @@ def _asked(
     contract, own = on_cpu[file]
     try:
         plain = backend.device == "cpu" and backend.bare
-        given = own if plain else backend.answers(file.path, panel.images, track)
-        answers = Answers(given.probability, given.evidence)
-        beside = _reference(file, files, on_cpu)
-        verdict = judge_answers(panel.collection, on_cpu[beside][1], answers, contract, Limits())
-        figures = figures_of(panel.collection, answers, contract)
+        answers = own if plain else _answers(backend, file, panel.images, track)
+        n = len(answers.probability)
+        beside, asked = _reference(file, files, on_cpu), Collection(panel.collection.cases[:n])
+        verdict = judge_answers(asked, _first(on_cpu[beside][1], n), answers, contract, Limits())
+        figures = figures_of(asked, answers, contract)
     except EdgeFracError as error:
         level = row.evidence_level if row.median_ms is not None else "unavailable"
         return row.model_copy(update={"evidence_level": level, "reason": reason_of(error)})
-    difference = None if plain else float(np.abs(answers.probability - own.probability).max())
+    difference = None if plain else float(np.abs(answers.probability - own.probability[:n]).max())
     parity = Parity(
         evidence_level=backend.evidence_level,
         beside=beside.shown,
@@ -157,6 +167,27 @@ def _asked(
         max_abs_diff_cpu=difference,
     )
     return row.model_copy(update={"parity": parity})
+
+
+def _answers(backend: Backend, file: ModelFile, images: NDArray[np.uint8], track: Track) -> Answers:
+    """Of an emulated device only to the first images, as many as it has time for: its own may be ten seconds each."""
+    tried, most = min(_TRIED, len(images)), len(images)
+    started = time.monotonic()
+    first = backend.answers(file.path, images[:tried], track)
+    if backend.evidence_level == "emulated":
+        each = (time.monotonic() - started) / tried
+        most = min(most, tried + int(_EMULATED_SECONDS / each))
+    if most == tried:
+        return Answers(first.probability, first.evidence)
+    rest = backend.answers(file.path, images[tried:most], track)
+    evidence = None
+    if first.evidence is not None and rest.evidence is not None:
+        evidence = np.concatenate([first.evidence, rest.evidence])
+    return Answers(np.concatenate([first.probability, rest.probability]), evidence)
+
+
+def _first(answers: Answers, n: int) -> Answers:
+    return Answers(answers.probability[:n], None if answers.evidence is None else answers.evidence[:n])
 
 
 def _reference(

@@ -118,13 +118,14 @@ def _golden(bundle: Bundle, sessions: dict[str, Session]) -> Iterator[Check]:
         for vector in vectors:
             if not np.array_equal(preprocess(vector.raster, size), vector.network_input):
                 far.append(f"{vector.name}: preprocessing gives other pixels")
-            elif wrong := _beyond(session.predict(vector.network_input), vector.expected[name]):
+            elif wrong := beyond(session.predict(vector.network_input), vector.expected[name]):
                 far.append(f"{vector.name}: {wrong}")
         detail = "; ".join(far) or f"{len(vectors)} reproduced"
         yield Check(f"golden vectors of {name}", "failed" if far else "passed", detail)
 
 
-def _beyond(answer: Prediction, wanted: Expected) -> str:
+def beyond(answer: Prediction, wanted: Expected) -> str:
+    """How an answer is further from a golden vector's than that allows; empty where it is not."""
     difference = float(np.abs(answer.probability - np.asarray(wanted.probability)).max())
     if difference > wanted.probability_tolerance:
         return f"probability differs by {difference:.2g}, tolerance {wanted.probability_tolerance:g}"

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -62,6 +63,7 @@ PROCESSORS = {
     # with products of matrices and SVE2: phones since 2022. SME is left out: qemu 7.2 computes wrongly with it
     "cortex-a710": Processor("max,sme=off", "0xd47", f"{_V82} jscvt fcma asimdfhm frint i8mm bf16 sve sve2"),
 }
+DEFAULT = "cortex-a76"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Arm64:
     root: Path
     qemu: str
 
-    def python(self, processor: str = "cortex-a76") -> BarePython:
+    def python(self, processor: str = DEFAULT) -> BarePython:
         """Its Python on one emulated processor, see ``PROCESSORS``."""
         prefix = self._prefix(processor)
         interpreter = _interpreter(prefix)
@@ -104,24 +106,49 @@ def set_up(cache: Path, note: Note) -> Arm64:
 
     Its runtimes are those of ``RUNTIMES`` that are installed here, in the same versions.
     """
+    qemu = emulator()
+    root = cache.resolve() / "arm64"
+    if is_set_up(cache):
+        return Arm64(root, qemu)
+    cache.mkdir(parents=True, exist_ok=True)
+    # a folder of its own for each process that sets one up, so that two do not mix
+    partial = Path(tempfile.mkdtemp(prefix="arm64.partial-", dir=root.parent))
+    try:
+        here = _installed_here()
+        wanted = _wanted(here)
+        note("fetching a Python for arm64")
+        _unpack_system(partial)
+        note(f"fetching {', '.join(wanted)} for arm64")
+        _install(partial, wanted, here)
+        (partial / "complete").write_text("\n".join(wanted))
+        if not is_set_up(cache):
+            shutil.rmtree(root, ignore_errors=True)
+            partial.rename(root)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Arm64(root, qemu)
+
+
+def emulator() -> str:
+    """The path of qemu's user emulation of arm64; raises DeviceError."""
     qemu = next(filter(None, map(shutil.which, _QEMU)), None)
     if qemu is None:
         raise DeviceError("no arm64 emulator is installed (qemu-aarch64)", hint="apt-get install qemu-user-static")
-    here = {distribution.name: distribution.version for distribution in metadata.distributions()}
-    wanted = [f"{name}=={here[name]}" for name in RUNTIMES if name in here]
-    root, stamp = cache.resolve() / "arm64", "\n".join(wanted)
-    if (root / "complete").is_file() and (root / "complete").read_text() == stamp:
-        return Arm64(root, qemu)
-    partial = root.with_name("arm64.partial")
-    for folder in (root, partial):
-        shutil.rmtree(folder, ignore_errors=True)
-    note("fetching a Python for arm64")
-    _unpack_system(partial)
-    note(f"fetching {', '.join(wanted)} for arm64")
-    _install(partial, wanted, here)
-    (partial / "complete").write_text(stamp)
-    partial.rename(root)
-    return Arm64(root, qemu)
+    return qemu
+
+
+def is_set_up(cache: Path) -> bool:
+    """Whether the machine is there, with the runtimes' versions that are installed here."""
+    complete = cache.resolve() / "arm64" / "complete"
+    return complete.is_file() and complete.read_text() == "\n".join(_wanted(_installed_here()))
+
+
+def _installed_here() -> dict[str, str]:
+    return {distribution.name: distribution.version for distribution in metadata.distributions()}
+
+
+def _wanted(here: Mapping[str, str]) -> list[str]:
+    return [f"{name}=={here[name]}" for name in RUNTIMES if name in here]
 
 
 def _unpack_system(root: Path) -> None:

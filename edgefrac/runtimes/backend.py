@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
@@ -17,8 +17,9 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.errors import UsageError
 from edgefrac.progress import Track, silent
-from edgefrac.runtimes.session import ModelKind, Session
+from edgefrac.runtimes.session import ModelKind, Prediction, Session
 
 EvidenceLevel = Literal["measured", "emulated", "predicted", "unavailable"]
 Device = Literal["cpu", "gpu", "npu", "arm64", "android"]
@@ -67,23 +68,36 @@ class Answered:
     probability: NDArray[np.float32]
     evidence: NDArray[np.float32] | None
 
+    @staticmethod
+    def of(predictions: Sequence[Prediction]) -> Answered:
+        """Of at least one prediction of one file."""
+        maps = [one.evidence for one in predictions if one.evidence is not None]
+        return Answered(np.stack([one.probability for one in predictions]), np.stack(maps) if maps else None)
+
 
 class Backend(ABC):
     """One runtime on one device; ``title`` is its name for people.
 
-    ``timed``: the stopwatch of this process may run it, because it computes here and at its true speed. ``bare``: a
-    file's own runtime, which ``runtimes.bare`` starts in a process by itself.
+    ``bare``: a file's own runtime, which ``runtimes.bare`` starts in a process by itself.
     """
 
     device: ClassVar[Device]
     title: ClassVar[str]
-    timed: ClassVar[bool] = False
     bare: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def evidence_level(self) -> EvidenceLevel:
-        """What its numbers are worth: measured on the real thing, or emulated."""
+        """What its numbers are worth: measured on the real thing, emulated, or unavailable where it is not here."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether the stopwatch of this process may run it, because it computes here and at its true speed."""
+        return False
+
+    def available(self) -> str:
+        """What it would run on, in a few words, with nothing big fetched or set up; raises as ``open`` does."""
+        return self.title
 
     @abstractmethod
     def takes(self, kind: ModelKind, precision: str) -> bool:
@@ -96,9 +110,7 @@ class Backend(ABC):
     def answers(self, path: Path, images: NDArray[np.uint8], track: Track = silent) -> Answered:
         """What the file says to network inputs uint8 [N, S, S], N ≥ 1; raises as ``open`` does."""
         session = self.open(path)
-        found = [session.predict(image) for image in track(list(images), f"{path.name} on {self.title}")]
-        maps = [one.evidence for one in found if one.evidence is not None]
-        return Answered(np.stack([one.probability for one in found]), np.stack(maps) if maps else None)
+        return Answered.of([session.predict(image) for image in track(list(images), f"{path.name} on {self.title}")])
 
     def placement(self, path: Path) -> Placed | None:
         """Where its operators run; None where that is not to be found out. Raises as ``open`` does."""
@@ -119,7 +131,9 @@ def backend(made: type[Backend]) -> type[Backend]:
 
 
 def backends(device: str) -> tuple[Backend, ...]:
-    """All backends of one kind of device, in the order of their modules' names."""
+    """All backends of one kind of device, in the order of their modules' names; raises UsageError for no such kind."""
+    if device not in DEVICES:
+        raise UsageError(f"device '{device}' is not known", hint=f"one of: {', '.join(DEVICES)}")
     from edgefrac.runtimes import backends as package
 
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ class Answers:
     """Of one file: ``probability`` float32 [N, K], ``evidence`` float32 [N, h, w, K], and the runtime in words.
 
     ``evidence`` is [N, 0] where the file has no map.
+    ``log`` is what its process wrote to standard error, on all its files.
     ``first_answer`` is when the first came, in seconds of ``time.monotonic``; ``peak_rss`` the most bytes that its
     process had in memory up to its last answer, None where the system does not tell.
     """
@@ -31,6 +33,18 @@ class Answers:
     runtime: str
     first_answer: float
     peak_rss: int | None
+    log: str
+
+
+class BarePythonError(DeviceError):
+    """A Python that stopped before it had answered; ``log`` is what it wrote to standard error.
+
+    ``crash`` names the signal that ended it, such as SIGSEGV, and is empty where it stopped by itself.
+    """
+
+    def __init__(self, message: str, log: str, crash: str) -> None:
+        super().__init__(message)
+        self.log, self.crash = log, crash
 
 
 @dataclass(frozen=True)
@@ -44,9 +58,10 @@ class BarePython:
     def run(
         self, files: Sequence[Path], images: NDArray[np.uint8], threads: int = 1, kernels: str = "AUTO"
     ) -> list[Answers]:
-        """What each file says to network inputs uint8 [N, S, S]; raises DeviceError with the interpreter's last line.
+        """What each file says to network inputs uint8 [N, S, S]; raises BarePythonError with the Python's last line.
 
         ``kernels`` names LiteRT's operator resolver: ``AUTO`` is XNNPACK's, ``BUILTIN_REF`` TFLite's reference kernels.
+        ``GPU`` is its GPU accelerator, which takes a file whole or not at all; ``GPU_F32`` asks it for float32.
         For ONNX Runtime ``PRECISE`` asks for sums that do not saturate on x86-64 without VNNI.
         """
         with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +70,7 @@ class BarePython:
             names = [str(file.resolve()) for file in files]
             order = {"files": names, "images": str(given), "answers": str(said), "threads": threads, "kernels": kernels}
             job.write_text(json.dumps(order))
-            self._execute([str(self.script), str(job)])
+            log = self._execute([str(self.script), str(job)])
             with np.load(said) as found:
                 return [
                     Answers(
@@ -64,16 +79,22 @@ class BarePython:
                         str(found["about"][n]),
                         float(found["first"][n]),
                         int(found["peak"][n]) or None,
+                        log,
                     )
                     for n in range(len(files))
                 ]
 
-    def _execute(self, arguments: Sequence[str]) -> None:
+    def _execute(self, arguments: Sequence[str]) -> str:
         command = [*self.command, "-P", *arguments]  # its folder has modules named like runtimes
         try:
-            done = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, env=dict(self.environment), capture_output=True, text=True, errors="replace", check=False
+            )
         except OSError as error:
             raise DeviceError(f"{self.command[0]} does not start ({error.strerror})") from error
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise DeviceError(f"{Path(self.command[-1]).name} stopped with status {done.returncode} ({last})")
+            crash = signal.Signals(-done.returncode).name if done.returncode < 0 else ""
+            status = crash or f"status {done.returncode}"
+            raise BarePythonError(f"{Path(self.command[-1]).name} stopped with {status} ({last})", done.stderr, crash)
+        return done.stderr

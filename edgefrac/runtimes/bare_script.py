@@ -5,6 +5,7 @@ JOB is JSON: ``files``, ``images`` (an .npy of uint8 [N, S, S]), ``answers`` (th
 """
 
 import json
+import os
 import platform
 import sys
 import time
@@ -48,6 +49,8 @@ def _litert(name: str, images: Any, threads: int, kernels: str) -> Answers:
 
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    if kernels.startswith("GPU"):
+        return _litert_gpu(name, images, kernels)
     resolver = OpResolverType[kernels]
     interpreter = Interpreter(name, num_threads=threads, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
@@ -64,7 +67,39 @@ def _litert(name: str, images: Any, threads: int, kernels: str) -> Answers:
     return answers(), f"LiteRT {version('ai-edge-litert')} with {delegates} XNNPACK partitions"
 
 
+def _litert_gpu(name: str, images: Any, kernels: str) -> Answers:
+    from importlib.metadata import version
+
+    import ai_edge_litert
+    from ai_edge_litert.compiled_model import CompiledModel
+    from ai_edge_litert.environment import Environment, EnvironmentOptions
+    from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+    from ai_edge_litert.options import GpuOptions, Options
+
+    environment = Environment.create(options=EnvironmentOptions(runtime_path=str(Path(ai_edge_litert.__file__).parent)))
+    options = Options(HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=kernels == "GPU_F32"))
+    model = CompiledModel.from_file(name, environment=environment, options=options)
+    (signature,) = model.get_signature_list()
+    details = model.get_output_tensor_details(signature)
+    shapes = [tuple(details[output]["shape"]) for output in model.get_signature_list()[signature]["outputs"]]
+    places = {len(shape): (place, shape) for place, shape in enumerate(shapes)}  # a map has four axes
+    given, wanted = model.create_input_buffers(0), model.create_output_buffers(0)
+
+    def answers() -> Iterator[list[Any]]:
+        for image in images:
+            given[0].write(np.ascontiguousarray(image[None]))
+            model.run_by_index(0, given, wanted)
+            yield [_read(wanted, *places[axes]) if axes in places else _NONE for axes in (2, 4)]
+
+    return answers(), f"LiteRT {version('ai-edge-litert')} with its GPU accelerator"
+
+
+def _read(buffers: Any, place: int, shape: tuple[int, ...]) -> Any:
+    return buffers[place].read(int(np.prod(shape)), np.float32).reshape(shape)[0]
+
+
 def _onnx_runtime(name: str, images: Any, threads: int, kernels: str) -> Answers:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as ``targets.onnxruntime_import``
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -84,6 +119,7 @@ def _onnx_runtime(name: str, images: Any, threads: int, kernels: str) -> Answers
 
 
 def _openvino(name: str, images: Any, threads: int, _: str) -> Answers:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report the import
     import openvino
 
     core = openvino.Core()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import time
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefrac.errors import EdgeFracError
-from edgefrac.runtimes.backend import EvidenceLevel
+from edgefrac.runtimes.backend import DEVICES, Backend, EvidenceLevel, backends
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets.registry import Target, available
 
@@ -99,20 +98,19 @@ def _target(target: Target) -> Availability:
 
 
 def devices(model: Path) -> list[Availability]:
-    """Every kind of device, each tried where it can be: ``model`` is run once on the CPU."""
-    cpu = _try_cpu(model)
-    on_arm = platform.machine().lower() in {"aarch64", "arm64"}
-    arm64 = (
-        Availability("arm64", cpu.evidence_level, cpu.reason) if on_arm else _not_driven("arm64", platform.machine())
-    )
-    adb = "adb found" if shutil.which("adb") else "adb is not on the path"
-    return [
-        cpu,
-        _not_driven("gpu", "files run on the CPU"),
-        _not_driven("npu", "files run on the CPU"),
-        arm64,
-        _not_driven("android", adb),
-    ]
+    """The CPU, on which ``model`` is run once, and every backend of every other device; nothing big is set up."""
+    others = [device for device in DEVICES if device != "cpu"]
+    return [_try_cpu(model), *(_look_for(one) for device in others for one in backends(device) or [device])]
+
+
+def _look_for(found: Backend | str) -> Availability:
+    if isinstance(found, str):
+        return Availability(found, "unavailable", "this version does not drive it")
+    try:
+        where = found.available()
+        return Availability(found.device, found.evidence_level, f"{found.title}: {where}")
+    except EdgeFracError as error:
+        return Availability(found.device, "unavailable", f"{found.title}: {error.message}", error.hint)
 
 
 def _try_cpu(model: Path) -> Availability:
@@ -126,7 +124,3 @@ def _try_cpu(model: Path) -> Availability:
     milliseconds = (time.perf_counter() - started) * 1000
     where = f"{platform.machine()}, {os.cpu_count()} cores"
     return Availability("cpu", "measured", f"ran {model.name} once in {milliseconds:.1f} ms on one thread ({where})")
-
-
-def _not_driven(name: str, detail: str) -> Availability:
-    return Availability(name, "unavailable", f"this version does not drive it ({detail})")

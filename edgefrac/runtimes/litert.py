@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -24,11 +25,14 @@ class LiteRTSession(FileSession):
     the interpreter, given the bytes, runs the flatbuffer verifier, so that a file cut short is an error, not a crash.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
+    def __init__(self, path: Path, threads: int = 1, kernels: str = "AUTO") -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises.
+
+        ``kernels`` names LiteRT's operator resolver: ``AUTO`` is XNNPACK's, ``BUILTIN_REF`` TFLite's reference kernels.
+        """
         super().__init__(path, read_contract(path))
         with self._errors_name_the_file("load"):
-            self._interpreter = make_interpreter(path.read_bytes(), threads)
+            self._interpreter = make_interpreter(path.read_bytes(), threads, kernels)
             self._input = self._promised_input()
             self._outputs = self._promised_outputs()
 
@@ -68,26 +72,36 @@ def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool
     return tuple(int(n) for n in detail["shape"]) == shape and detail["dtype"] is dtype
 
 
-def make_interpreter(model: bytes, threads: int) -> Any:
+def make_interpreter(model: bytes, threads: int, kernels: str = "AUTO") -> Any:
     """An allocated interpreter for a file's bytes; raises ``RuntimeError`` or ``ValueError`` for a damaged file."""
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with quiet_native_log():
-        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter = Interpreter(
+            model_content=model, num_threads=threads, experimental_op_resolver_type=OpResolverType[kernels]
+        )
         interpreter.allocate_tensors()
     return interpreter
 
 
 @contextmanager
 def quiet_native_log() -> Iterator[None]:
-    """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's standard error."""
+    """Keep LiteRT's C++ log lines ('Created TensorFlow Lite XNNPACK delegate') off the user's screen.
+
+    Most go to standard error, those of its GPU accelerator about OpenCL to standard output.
+    """
+    sys.stdout.flush()
     sys.stderr.flush()
-    saved = os.dup(2)
+    saved = {stream: os.dup(stream) for stream in (1, 2)}
     null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, 2)
+        for stream in saved:
+            os.dup2(null, stream)
         yield
     finally:
-        os.dup2(saved, 2)
+        if os.name == "posix":
+            ctypes.CDLL(None).fflush(None)  # what C has buffered would come out later
+        for stream, copy in saved.items():
+            os.dup2(copy, stream)
+            os.close(copy)
         os.close(null)
-        os.close(saved)

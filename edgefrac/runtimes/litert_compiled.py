@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import sys
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,8 @@ class CompiledSession(FileSession):
             self._model = CompiledModel.from_file(str(path), environment=environment(), options=options)
             (signature,) = self._model.get_signature_list()
             given, wanted = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+            # the first write to a GPU's buffer makes another environment, with lines of its own
+            given[0].write(np.zeros(self._contract.input.shape, np.uint8))
             details = self._model.get_output_tensor_details(signature)
         order = self._model.get_signature_list()[signature]["outputs"]
         shapes = [tuple(int(n) for n in details[name]["shape"]) for name in order]
@@ -69,11 +73,11 @@ def environment() -> Any:
     folder = Path(str(ai_edge_litert.__file__)).parent
     with quiet_native_log():
         made = Environment.create(options=EnvironmentOptions(runtime_path=str(folder)))
-    atexit.register(_forget)
+    atexit.register(_hush)
     return made
 
 
-def _forget() -> None:
-    """Else its lines about accelerators that it destroys are the last that a user sees."""
-    with quiet_native_log():
-        environment.cache_clear()
+def _hush() -> None:
+    """At the end of the process: else LiteRT's lines about what it destroys are the last that a user sees."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

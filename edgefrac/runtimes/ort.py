@@ -1,4 +1,4 @@
-"""ONNX files, and those of ONNX Runtime's own format, in ONNX Runtime on the CPU."""
+"""ONNX files, and those of ONNX Runtime's own format, in ONNX Runtime: on the CPU unless told otherwise."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import platform
 import tempfile
 from collections import Counter
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
-from edgefrac.errors import MissingExtraError
+from edgefrac.errors import DeviceError, MissingExtraError
 from edgefrac.runtimes.session import (
     FileSession,
     ModelKind,
@@ -31,23 +33,32 @@ from edgefrac.targets.operators import Operator, described
 _FATAL = 4
 _KERNEL = "_kernel_time"  # what the profile adds to a node's name
 _ELEMENTS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
-_PROVIDERS = ["CPUExecutionProvider"]
+CPU = "CPUExecutionProvider"
 
 
 class OnnxSession(FileSession):
     """An ONNX or ORT file in ONNX Runtime; its seal is checked before the runtime sees its bytes."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises."""
+    def __init__(self, path: Path, threads: int = 1, providers: Sequence[str] = (CPU,)) -> None:
+        """Load ``path``; raises ``ModelFileError`` if it is damaged, or does not keep what its contract promises.
+
+        ``providers`` are ONNX Runtime's, the first to be preferred. Raises ``DeviceError`` where that one does not
+        start, for then ONNX Runtime would go on without it.
+        """
         data, contract = _sealed_model(path)
         super().__init__(path, contract)
         ort = _runtime(path)
         with _errors_name_the_file(path, "load"):
-            self._session = ort.InferenceSession(data, _options(ort, threads), providers=_PROVIDERS)
+            self._session = self._start(ort, data, session_options(ort, threads), providers)
             found = (self._session.get_inputs(), self._session.get_outputs())
             inputs, outputs = ([_described(value) for value in values] for values in found)
+        _require(self._session, providers[0], path)
         as_promised(path, self._contract, inputs, outputs)
         self._names = [output.name for output in self._contract.outputs]
+
+    def _start(self, ort: Any, data: bytes, options: Any, providers: Sequence[str]) -> Any:
+        """ONNX Runtime's own session."""
+        return ort.InferenceSession(data, options, providers=list(providers))
 
     def predict(self, network_input: NDArray[np.uint8]) -> Prediction:
         """Run on one network input, uint8 [S, S]. Raises ``ModelFileError`` if the file computes no finite number."""
@@ -69,21 +80,82 @@ def placement(path: Path) -> dict[str, Any]:
     ort = _runtime(path)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder, _errors_name_the_file(path, "run"):
         optimised = Path(folder, "optimised.onnx")
-        options = _options(ort, threads=1)
+        options = session_options(ort, threads=1)
         options.enable_profiling = True
         options.profile_file_prefix = f"{folder}/profile"
         options.optimized_model_filepath = str(optimised)
-        session = ort.InferenceSession(data, options, providers=_PROVIDERS)
-        session.run(None, {contract.input.name: np.zeros(contract.input.shape, np.uint8)})
-        events = json.loads(Path(session.end_profiling()).read_text())
+        ran = _profile(ort.InferenceSession(data, options, providers=[CPU]), contract)
         nodes = nodes_of(optimised.read_bytes())
-    ran = {e["name"].removesuffix(_KERNEL): e["args"] for e in events if e["name"].endswith(_KERNEL)}
     operators = _operators(nodes, ran)
     evidence = [number for number, node in enumerate(nodes) if "evidence" in node.outputs]
     return {
         **described(operators, evidence, contract.precision),
         "providers": dict(sorted(Counter(operator.place for operator in operators).items())),
     }
+
+
+def kernels_by_provider(path: Path, providers: Sequence[str]) -> dict[str, dict[str, int]]:
+    """What ran for one image, by ONNX Runtime's profile: provider -> kind of kernel -> how many.
+
+    A compiling provider's kernel may stand for many operators. Raises as ``OnnxSession`` does.
+    """
+    data, contract = _sealed_model(path)
+    ort = _runtime(path)
+    with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder:
+        options = session_options(ort, threads=1)
+        options.enable_profiling = True
+        options.profile_file_prefix = f"{folder}/profile"
+        with _errors_name_the_file(path, "run"):
+            session = ort.InferenceSession(data, options, providers=list(providers))
+            ran = list(_profile(session, contract).values())
+    _require(session, providers[0], path)
+    places = {facts["provider"] for facts in ran}
+    return {place: dict(Counter(f["op_name"] for f in ran if f["provider"] == place)) for place in sorted(places)}
+
+
+@cache
+def starts(provider: str) -> bool:
+    """Whether a provider that ONNX Runtime was built with finds its libraries and its device here.
+
+    ONNX Runtime itself only says on the screen that it goes on with another one.
+    """
+    import onnxruntime
+
+    from edgefrac.runtimes.litert import quiet_native_log
+
+    with quiet_native_log(), redirect_stdout(StringIO()):
+        try:
+            session = onnxruntime.InferenceSession(_one_operator(), providers=[provider, CPU])
+        except Exception:  # ONNX Runtime's own classes have no base but this
+            return False
+    return bool(session.get_providers()[0] == provider)
+
+
+def _one_operator() -> bytes:
+    """An ONNX file that hands float32 [1] on, in protobuf by hand, for the package ``onnx`` need not be here."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    def value(name: bytes) -> bytes:
+        tensor_type = b"\x08\x01" + field(2, field(1, b"\x08\x01"))  # float32, one dimension of 1
+        return field(1, name) + field(2, field(1, tensor_type))
+
+    node = field(1, b"x") + field(2, b"y") + field(4, b"Identity")
+    graph = field(1, node) + field(2, b"one") + field(11, value(b"x")) + field(12, value(b"y"))
+    return b"\x08\x08" + field(8, b"\x10\x0d") + field(7, graph)  # format version 8, operator set 13
+
+
+def _profile(session: Any, contract: Contract) -> dict[str, dict[str, Any]]:
+    """Name of each kernel -> what the profile says of it, for one image."""
+    session.run(None, {contract.input.name: np.zeros(contract.input.shape, np.uint8)})
+    events = json.loads(Path(session.end_profiling()).read_text())
+    return {e["name"].removesuffix(_KERNEL): e["args"] for e in events if e["name"].endswith(_KERNEL)}
+
+
+def _require(session: Any, provider: str, path: Path) -> None:
+    if session.get_providers()[0] != provider:
+        raise DeviceError(f"{path}: ONNX Runtime has {provider}, but it does not start here")
 
 
 def _sealed_model(path: Path) -> tuple[bytes, Contract]:
@@ -125,14 +197,14 @@ def _result_type(node: dict[str, Any]) -> str:
 
 def _runtime(path: Path) -> Any:
     try:
-        import onnxruntime
+        from edgefrac.targets.onnxruntime_import import ort
     except ModuleNotFoundError:
         raise MissingExtraError(f"{path}: running an ONNX file", "onnx") from None
-    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
-    return onnxruntime
+    return ort
 
 
-def _options(ort: Any, threads: int) -> Any:
+def session_options(ort: Any, threads: int) -> Any:
+    """What ONNX Runtime is told for every session on the CPU, and to be quiet."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

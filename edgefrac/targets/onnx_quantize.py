@@ -20,7 +20,8 @@ def quantize(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
     float32, so that the probability is not rounded twice.
     """
     with quiet_converter(), tempfile.TemporaryDirectory(prefix="edgefrac-") as folder:
-        from onnxruntime import quantization as ort
+        from edgefrac.targets import onnxruntime_import  # noqa: F401 - before the next, to keep telemetry out
+        from onnxruntime import quantization as ort  # isort: skip
 
         given, prepared, made = (Path(folder) / f"{name}.onnx" for name in ("float", "prepared", "int8"))
         onnx.save(model, given)

@@ -30,19 +30,18 @@ def to_ort(onnx_file: bytes) -> bytes:
     Layers are fused as on any processor: the next level of optimisation is for the one that converts. Raises
     ConversionError.
     """
-    import onnxruntime
+    from edgefrac.targets.onnxruntime_import import ort
 
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
+    options = ort.SessionOptions()
     options.log_severity_level = _FATAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     for key, value in _SETTINGS.items():
         options.add_session_config_entry(key, value)
     with tempfile.TemporaryDirectory(prefix="edgefrac-") as folder:
         written = Path(folder) / "model.ort"
         options.optimized_model_filepath = str(written)
         try:
-            onnxruntime.InferenceSession(
+            ort.InferenceSession(
                 onnx_file,
                 options,
                 providers=["CPUExecutionProvider"],

@@ -67,6 +67,7 @@ def finish(data: bytes, contract: Contract) -> bytes:
     model = read_graph(data)
     _shorten_names(model, contract)
     _take_uint8(model, contract)
+    _join_depth_to_space(model)
     model.description = f"{contract.name} {contract.version}"
     model.metadata = [m for m in model.metadata or [] if m.name not in (b"CONVERSION_METADATA",)]
     _add_metadata(model, CONTRACT_KEY, contract.to_json().encode())
@@ -129,6 +130,44 @@ def _take_uint8(model: Model, contract: Contract) -> None:
     graph.inputs = [index]
     model.signatureDefs[0].inputs[0].tensorIndex = index
     model.signatureDefs[0].inputs[0].name = contract.input.name
+
+
+def _join_depth_to_space(model: Model) -> None:
+    """Make one operator of the three that the converter has for ``models.head.depth_to_space``.
+
+    They pass through tensors of five axes, which no GPU takes. What they were read from stays in the file, unused.
+    """
+    graph = model.subgraphs[0]
+    for number in range(len(graph.operators) - 2):
+        three = graph.operators[number : number + 3]
+        if factor := _depth_to_space_factor(model, three):
+            options = schema.DepthToSpaceOptionsT(blockSize=factor)
+            graph.operators[number : number + 3] = [
+                schema.OperatorT(
+                    opcodeIndex=_opcode(model, schema.BuiltinOperator.DEPTH_TO_SPACE),
+                    inputs=[three[0].inputs[0]],
+                    outputs=three[2].outputs,
+                    builtinOptionsType=schema.BuiltinOptions.DepthToSpaceOptions,
+                    builtinOptions=options,
+                )
+            ]
+            return
+
+
+def _depth_to_space_factor(model: Model, three: list[Any]) -> int:
+    """By how much three operators refine a float32 map; 0 for any others."""
+    if [operator_name(model, one) for one in three] != ["RESHAPE", "TRANSPOSE", "RESHAPE"]:
+        return 0
+    graph = model.subgraphs[0]
+    steps = [graph.tensors[three[0].inputs[0]], *(graph.tensors[one.outputs[0]] for one in three)]
+    order = np.frombuffer(bytes(model.buffers[graph.tensors[three[1].inputs[1]].buffer].data), np.int32)
+    if steps[0].type != schema.TensorType.FLOAT32 or len(steps[0].shape) != 4 or list(order) != [0, 2, 1, 3, 4]:
+        return 0
+    _, height, width, channels = (int(n) for n in steps[0].shape)
+    factor = int(steps[3].shape[1]) // height
+    apart = [height, width, factor, factor, channels // factor**2]
+    joined = [1, factor * height, factor * width, channels // factor**2]
+    return factor if [list(steps[1].shape), list(steps[3].shape)] == [apart, joined] else 0
 
 
 def _opcode(model: Model, builtin: int) -> int:

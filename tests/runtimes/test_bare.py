@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgefrac.errors import DeviceError
-from edgefrac.runtimes.bare import BarePython
+from edgefrac.runtimes.bare import BarePython, BarePythonError
 from edgefrac.runtimes.litert import LiteRTSession
 
 HERE = BarePython((sys.executable,), os.environ)
@@ -39,6 +39,15 @@ def test_a_file_that_does_not_load_is_an_error_with_its_cause(tmp_path: Path) ->
     broken.write_bytes(b"no model")
     with pytest.raises(DeviceError, match=r"stopped with status 1 \(ValueError"):
         HERE.run([broken], np.zeros((1, 8, 8), np.uint8))
+
+
+def test_a_crash_is_told_by_its_signal_and_the_log_is_kept(tmp_path: Path) -> None:
+    script = tmp_path / "crash.py"
+    script.write_text("import os, sys; print('the driver says', file=sys.stderr, flush=True); os.abort()")
+    with pytest.raises(BarePythonError, match=r"stopped with SIGABRT \(the driver says\)") as raised:
+        BarePython((sys.executable,), os.environ, script).run([], np.zeros((1, 8, 8), np.uint8))
+    assert raised.value.crash == "SIGABRT"
+    assert raised.value.log == "the driver says\n"
 
 
 def test_a_python_that_is_not_there_is_named() -> None:

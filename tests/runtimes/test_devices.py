@@ -29,8 +29,40 @@ def test_a_cpu_that_cannot_run_the_model_is_unavailable_with_the_reason(tmp_path
 
 def test_every_device_and_target_is_named_and_has_a_reason(tiny_tflite: Path) -> None:
     found = devices.devices(tiny_tflite)
-    assert [entry.name for entry in found] == ["cpu", "gpu", "npu", "arm64", "android"]
+    assert list(dict.fromkeys(entry.name for entry in found)) == ["cpu", "gpu", "npu", "arm64", "android"]
     assert all(entry.reason for entry in [*found, *devices.targets()])
+
+
+def test_each_backend_of_another_device_has_a_line_and_the_next_step(
+    tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # neither adb nor qemu
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("VK_DRIVER_FILES", str(tmp_path / "none.json"))
+    found = devices.devices(tiny_tflite)
+    phone = [entry for entry in found if entry.name == "android"]
+    assert [entry.reason for entry in phone] == [
+        "LiteRT on Android, CPU: adb is not on the path",
+        "LiteRT on Android, GPU: adb is not on the path",
+    ]
+    assert all(entry.evidence_level == "unavailable" and "apt-get install adb" in entry.install for entry in phone)
+    gpu = next(entry for entry in found if entry.reason.startswith("LiteRT GPU: "))
+    assert gpu.evidence_level == "unavailable" and "chromium-common" in gpu.install
+    assert list(tmp_path.iterdir()) == [], "doctor sets nothing up"
+
+
+def test_a_device_that_works_has_its_level(tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgefrac.runtimes.backends.arm64 import LiteRTArm64
+
+    monkeypatch.setattr(LiteRTArm64, "available", lambda _: "a processor")
+    monkeypatch.setattr(LiteRTArm64, "evidence_level", "emulated")
+    arm64 = next(entry for entry in devices.devices(tiny_tflite) if entry.reason.startswith("LiteRT arm64"))
+    assert (arm64.evidence_level, arm64.reason) == ("emulated", "LiteRT arm64: a processor")
+
+
+def test_a_device_without_a_backend_is_not_driven(tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "backends", lambda _: ())
+    assert {entry.reason for entry in devices.devices(tiny_tflite)[1:]} == {"this version does not drive it"}
 
 
 def test_a_target_whose_modules_are_missing_names_them_and_the_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,8 @@ def test_a_runtime_that_is_not_installed(
 ) -> None:
     path = request.getfixturevalue(f"tiny_{kind}")
     monkeypatch.setitem(sys.modules, "openvino" if kind == "openvino" else "onnxruntime", None)
-    monkeypatch.delitem(sys.modules, "edgefrac.targets.openvino_import", raising=False)
+    for module in ("openvino_import", "onnxruntime_import"):
+        monkeypatch.delitem(sys.modules, f"edgefrac.targets.{module}", raising=False)
     with pytest.raises(MissingExtraError) as caught:
         open_session(path)
     assert (
