@@ -282,8 +282,8 @@ def _at_most(value: float | None, limit: float, *, any_images: bool) -> Outcome:
 
 
 def _sentence(what: str, estimate: Estimate, limit: float) -> str:
-    upper = f", at most {estimate.high:.4f} (95 % interval)" if estimate.high is not None else ""
-    return f"{what} {_number(estimate.value, '.4f')}{upper}, limit {limit:g}"
+    upper = f", at most {estimate.high:z.4f} (95 % interval)" if estimate.high is not None else ""
+    return f"{what} {_number(estimate.value, 'z.4f')}{upper}, limit {limit:g}"
 
 
 def _number(value: float | None, form: str) -> str:
