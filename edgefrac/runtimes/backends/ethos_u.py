@@ -28,7 +28,7 @@ class _EthosU(Backend):
 
     def takes(self, kind: ModelKind, precision: str) -> bool:
         """An Ethos-U computes in whole numbers only."""
-        return kind is ModelKind.TFLITE and precision == "int8"
+        return kind in (ModelKind.ETHOS_U, ModelKind.TFLITE) and precision == "int8"
 
     def open(self, path: Path, threads: int = 1) -> Session:
         return LiteRTSession(path, threads, kernels="BUILTIN_REF")
