@@ -51,7 +51,7 @@ def read_contract(path: Path) -> Contract:
     if digest is None or data[digest.start : digest.stop] != sha256_without(data, digest):
         raise ModelFileError(
             f"{path}: damaged, its content does not have the SHA-256 that was written into it",
-            hint="or rewritten, as by vela: then give the file that it was made from",
+            hint="where a compiler such as vela rewrote it, give the file that it was made from",
         )
     return parse_contract(path, data[contract.start : contract.stop])
 

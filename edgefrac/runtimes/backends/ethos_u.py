@@ -27,7 +27,7 @@ class _EthosU(Backend):
         return "emulated"
 
     def takes(self, kind: ModelKind, precision: str) -> bool:
-        """An Ethos-U computes in whole numbers only."""
+        """An Ethos-U computes in whole numbers only; of an ordinary int8 file it leaves what is behind the map."""
         return kind in (ModelKind.ETHOS_U, ModelKind.TFLITE) and precision == "int8"
 
     def open(self, path: Path, threads: int = 1) -> Session:
