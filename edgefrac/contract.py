@@ -38,13 +38,44 @@ class Input(_Strict):
         return self.shape[1]
 
 
+class Codes(_Strict):
+    """What the int8 codes of an evidence map stand for: ``(code - zero_point) * scale`` log-odds.
+
+    With ``block`` r a tensor [1, h, w, r²·K] is laid out as the map [1, r·h, r·w, K] afterwards, as TFLite's
+    DEPTH_TO_SPACE does: cell (r·y + i, r·x + j) of channel k is channel (r·i + j)·K + k of (y, x).
+    """
+
+    scale: float = Field(gt=0)
+    zero_point: int = Field(ge=-128, le=127)
+    block: int = Field(default=1, ge=1)
+
+
 class Output(_Strict):
-    """One output tensor: ``probability`` [1, K] calibrated, or ``evidence`` [1, h, w, K] log-odds."""
+    """One output tensor: ``probability`` [1, K] calibrated, or ``evidence`` [1, h, w, K] log-odds.
+
+    An evidence map may be in int8 ``codes``. A file that ends at them has no ``probability``: the app computes it by
+    the formula of ``Task``.
+    """
 
     name: Literal["probability", "evidence"]
-    dtype: Literal["float32"] = "float32"
+    dtype: Literal["float32", "int8"] = "float32"
     shape: tuple[int, ...]
     index: int = Field(ge=0, description="position among the outputs of the file's main graph")
+    codes: Codes | None = None
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Height and width of an evidence map, as it is laid out."""
+        block = self.codes.block if self.codes else 1
+        return self.shape[1] * block, self.shape[2] * block
+
+    @model_validator(mode="after")
+    def _codes_are_int8(self) -> Output:
+        if (self.dtype == "int8") != (self.codes is not None):
+            raise ValueError(f"output {self.name}: codes are int8, and nothing else is")
+        if self.codes and (self.name != "evidence" or len(self.shape) != 4 or self.shape[3] % self.codes.block**2):
+            raise ValueError(f"output {self.name}: codes are those of an evidence map, in blocks that fill it")
+        return self
 
 
 class Task(_Strict):
@@ -177,3 +208,8 @@ class Contract(_Strict):
     def has_evidence(self) -> bool:
         """Whether the file has an evidence map among its outputs."""
         return any(o.name == "evidence" for o in self.outputs)
+
+    @property
+    def ends_in_codes(self) -> bool:
+        """Whether the file leaves it to the app to turn codes into evidence and probability."""
+        return any(o.codes for o in self.outputs)

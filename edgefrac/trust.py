@@ -145,7 +145,7 @@ def _dependence(shown: _Shown, number: int) -> dict[str, float]:
     """Insertion and deletion by the map, and by random cells of the same size."""
     inside = np.zeros(shown.image.shape, np.bool_)
     inside[shown.inside] = True
-    cells = next(output.shape[1:3] for output in shown.session.contract.outputs if output.name == "evidence")
+    cells = next(output.cells for output in shown.session.contract.outputs if output.name == "evidence")
     random = np.random.default_rng(number).random(cells, np.float32)
     figures: dict[str, float] = {}
     for suffix, values in (("", shown.values), ("_chance", _spread(random, len(shown.image)))):

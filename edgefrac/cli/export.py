@@ -16,7 +16,7 @@ def export(
         Path | None, typer.Argument(help="Checkpoint (.safetensors) [default: the bundled reference].")
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="NAMES", help="Targets, separated by commas: tflite, onnx, openvino, ort.")
+        str, typer.Option(metavar="NAMES", help="Targets, separated by commas: tflite, onnx, openvino, ort, ethos-u.")
     ] = "tflite",
     precision: Annotated[
         str | None, typer.Option(metavar="all|auto|fp32|fp16|int8|mixed", help="Which files [default: the recipe's].")

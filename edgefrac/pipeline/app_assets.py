@@ -33,6 +33,7 @@ from edgefrac.imaging.heat import CONTOURS, FULL_SCALE, RAMP
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.regions import LEAST, OUTLINE
 from edgefrac.runtimes.session import Session, open_session
+from edgefrac.targets.registry import find, of_name
 from edgefrac.verification.certificate import Certificate
 
 FOLDER = "edgefrac"
@@ -94,7 +95,7 @@ def write_app_assets(bundle: Bundle, folder: Path) -> App:
 
 def _model_of(bundle: Bundle) -> str:
     sizes = {entry.path: entry.bytes for entry in bundle.manifest.files}
-    wanted = {name: contract for name, contract in bundle.contracts().items() if name.endswith(".tflite")}
+    wanted = {name: contract for name, contract in bundle.contracts().items() if of_name(name) is find("tflite")}
     if not wanted:
         raise BundleError(f"{bundle.source}: no TFLite file in it", hint="edgefrac export --target tflite")
     return min(wanted, key=lambda name: (wanted[name].precision != "int8", sizes[name]))

@@ -15,7 +15,7 @@ from edgefrac.contract import Precision
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Dataset
-from edgefrac.errors import OutputError
+from edgefrac.errors import OutputError, UsageError
 from edgefrac.evaluation import Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.gating import Ingredients, Judged, make_and_judge
@@ -84,7 +84,7 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
     asked = {"precision": request.precision, "quantizer": request.quantizer, "strict": request.strict}
     recipe = ExportRecipe.model_validate({**recipe.model_dump(), **{k: v for k, v in asked.items() if v}})
-    targets = _targets(request)
+    targets = _targets(request, recipe)
     subject = load_subject(request.checkpoint, request.network, recipe)
     given = open_dataset(request.data) if request.data else phantom_dataset(recipe.phantoms, recipe.phantom_seed)
     data = fracture_task(given)
@@ -112,10 +112,12 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     return ExportResult(bundle, tuple(rows), time.monotonic() - started, ok)
 
 
-def _targets(request: ExportRequest) -> list[Target]:
-    """The targets asked for; raises UsageError for an unknown one, MissingExtraError."""
+def _targets(request: ExportRequest, recipe: ExportRecipe) -> list[Target]:
+    """The targets asked for; raises UsageError for unknown ones and those not in int8, MissingExtraError."""
     targets = [find(name) for name in dict.fromkeys(request.targets)]
     for target in targets:
+        if target.integers_only and "int8" not in recipe.precisions:
+            raise UsageError(f"target '{target.name}' is in int8 alone", hint="--precision int8")
         target.require()
     return targets
 

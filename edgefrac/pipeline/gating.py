@@ -11,6 +11,7 @@ from typing import Any
 from edgefrac.contract import ON_CODES, Contract, Precision
 from edgefrac.datasets.sample import Dataset
 from edgefrac.digest import file_sha256
+from edgefrac.errors import ConversionError
 from edgefrac.evaluation import Answers, Collection, collect
 from edgefrac.pipeline.agreement import agreements
 from edgefrac.pipeline.inquiry import Inquiry, shots_of
@@ -39,11 +40,21 @@ class Ingredients:
 
     def makes(self, target: Target, precision: Precision) -> bool:
         """Whether there can be such a file."""
-        if precision not in ON_CODES:
+        exact = self.quantization is not None and self.quantization.exact is not None
+        if target.integers_only:
+            return exact and precision == "int8"
+        if precision not in ON_CODES or exact:
             return True
-        if self.quantization is None:
-            return False
-        return self.quantization.exact is not None or (precision == "int8" and self.quantization.serves(target))
+        return self.quantization is not None and precision == "int8" and self.quantization.serves(target)
+
+    def require_plan(self) -> None:
+        """Raise ConversionError for a target of integers alone where there is no exact plan."""
+        for target in self.targets:
+            if target.integers_only and not self.makes(target, "int8"):
+                raise ConversionError(
+                    f"target '{target.name}' holds the integers of an exact plan and nothing else, and there is none",
+                    hint="docs/families.md says which networks have one",
+                )
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,7 @@ def make_and_judge(
 
     All files that are gated at once see each radiograph as it is read, which happens once.
     """
+    ingredients.require_plan()
     gate = _gate(recipe, subject, ingredients, data, reference, note)
     judged: list[Judged] = []
     for step in _steps(recipe, ingredients, subject.exportable.size, note, track):
@@ -154,11 +166,12 @@ def _make(
 ) -> Made:
     quantization = ingredients.quantization if precision in ON_CODES else None
     source = quantization.certificate.source if quantization else ""
-    contract = target.promise(subject.exportable.contract(precision, subject.identity, source))
+    network = exact.network if quantization and exact else None
+    contract = target.promise(subject.exportable.contract(precision, subject.identity, source), network)
     kind = f"mixed{len(exact.plan.floats)}" if exact and precision == "mixed" else precision
     path = scratch / f"{subject.identity.name}-{kind}{target.suffix}"
-    if quantization and exact:
-        target.write_integers(exact.network, contract, path)
+    if network:
+        target.write_integers(network, contract, path)
         return Made(target, path, contract, exact)
     target.write(ingredients.graph(target), contract, quantization.native if quantization else None, path)
     return Made(target, path, contract, None)

@@ -19,7 +19,7 @@ from edgefrac.targets.registry import Target, available
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
 _FOR_DEVELOPERS = {"all", "dev", "test"}
-_LATER_TARGETS = ("ethos-u", "qualcomm-htp", "executorch")
+_LATER_TARGETS = ("qualcomm-htp", "executorch")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.contract import Output
 from edgefrac.errors import ModelFileError
+from edgefrac.runtimes.map_codes import decoded
 from edgefrac.runtimes.session import FileSession, Prediction, errors_name_the_file
 from edgefrac.targets.tflite_metadata import read_contract
 
@@ -42,7 +44,7 @@ class LiteRTSession(FileSession):
             self._interpreter.set_tensor(self._input, network_input[None, :, :, None])
             self._interpreter.invoke()
             found = {name: self._interpreter.get_tensor(index)[0] for name, index in self._outputs.items()}
-        return self._prediction(found)
+        return self._prediction(decoded(found, self._contract))
 
     def _promised_input(self) -> int:
         details = self._interpreter.get_input_details()
@@ -56,16 +58,25 @@ class LiteRTSession(FileSession):
         details = self._interpreter.get_output_details()
         found: dict[str, int] = {}
         for output in self._contract.outputs:
-            if output.index >= len(details) or not _agrees(details[output.index], output.shape, np.float32):
-                promise = f"the float32 {list(output.shape)} '{output.name}' that its contract promises"
+            if output.index >= len(details) or not _keeps(details[output.index], output):
+                promise = f"the {output.dtype} {list(output.shape)} '{output.name}' that its contract promises"
                 raise ModelFileError(f"{self._path}: output {output.index} is not {promise}")
             found[output.name] = int(details[output.index]["index"])
-        if "probability" not in found:
+        if "probability" not in found and not self._contract.ends_in_codes:
             raise ModelFileError(f"{self._path}: its contract names no output 'probability'")
         return found
 
     def _errors_name_the_file(self, action: str) -> AbstractContextManager[None]:
         return errors_name_the_file(self._path, "LiteRT", action, (RuntimeError, ValueError))
+
+
+def _keeps(detail: dict[str, Any], output: Output) -> bool:
+    """Whether a tensor is as promised, int8 codes with their scale and zero point."""
+    if output.codes is None:
+        return _agrees(detail, output.shape, np.float32)
+    scale, zero_point = detail["quantization"]
+    same = (float(scale), int(zero_point)) == (float(np.float32(output.codes.scale)), output.codes.zero_point)
+    return same and _agrees(detail, output.shape, np.int8)
 
 
 def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool:

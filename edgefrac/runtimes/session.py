@@ -88,6 +88,7 @@ class ModelKind(Enum):
     """What kind of model file it is; the value is its name for people."""
 
     TFLITE = "TFLite"
+    ETHOS_U = "TFLite for Ethos-U"
     ONNX = "ONNX"
     OPENVINO = "OpenVINO IR"
     ORT = "ORT"
@@ -102,7 +103,7 @@ def open_session(path: Path, threads: int = 1) -> Session:
     runtime is not installed.
     """
     kind = model_kind(path)
-    if kind is ModelKind.TFLITE:
+    if kind in (ModelKind.TFLITE, ModelKind.ETHOS_U):
         from edgefrac.runtimes.litert import LiteRTSession
 
         return LiteRTSession(path, threads)
@@ -120,10 +121,12 @@ def open_session(path: Path, threads: int = 1) -> Session:
 
 
 def model_kind(path: Path) -> ModelKind:
-    """What a file is by its first bytes, never by its name; raises ``ModelFileError`` for any other file."""
+    """What a file is by its content, never by its name; raises ``ModelFileError`` for any other file."""
     head = _read_head(path)
     if head[4:8] == b"TFL3":
-        return ModelKind.TFLITE
+        from edgefrac.targets.tflite_metadata import ends_in_codes
+
+        return ModelKind.ETHOS_U if ends_in_codes(path) else ModelKind.TFLITE
     if head[4:8] == b"ORTM":
         return ModelKind.ORT
     if _is_safetensors(head):

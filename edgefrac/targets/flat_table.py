@@ -74,6 +74,13 @@ class Table:
         places = range(start, start + 4 * length, 4)
         return [Table(self.data, place + u32(self.data, place)) for place in places]
 
+    def numbers(self, index: int) -> list[int]:
+        """A vector of unsigned numbers of 32 bits."""
+        start, length = self._vector(index)
+        if start + 4 * length > len(self.data):
+            raise ValueError("vector ends beyond the file")
+        return [u32(self.data, place) for place in range(start, start + 4 * length, 4)]
+
     def _vector(self, index: int) -> tuple[int, int]:
         position = self.place(index)
         if position is None:

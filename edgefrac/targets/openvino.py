@@ -53,7 +53,7 @@ class OpenVino(Target):
 
         save(integer_model(network, contract.input.size), contract, path)
 
-    def promise(self, contract: Contract) -> Contract:
+    def promise(self, contract: Contract, network: IntegerNetwork | None = None) -> Contract:
         """Model API reads the first output, so that the others move on by one place."""
         moved = tuple(output.model_copy(update={"index": output.index + 1}) for output in contract.outputs)
         return contract.model_copy(update={"outputs": moved})

@@ -43,6 +43,8 @@ class Target(ABC):
     packages: ClassVar[tuple[str, ...]]
     by_ranges: ClassVar[bool] = False
     """Whether the format's own quantizer works by ranges, which checkpoints carry; others want radiographs."""
+    integers_only: ClassVar[bool] = False
+    """Whether its files hold the integers of an exact plan, and there are no others."""
 
     @abstractmethod
     def convert(self, exportable: Exportable) -> Any:
@@ -73,8 +75,8 @@ class Target(ABC):
     def summary(self, placement: dict[str, Any]) -> str:
         """A placement in one line, for certificates."""
 
-    def promise(self, contract: Contract) -> Contract:
-        """The contract as files of this target keep it."""
+    def promise(self, contract: Contract, network: IntegerNetwork | None = None) -> Contract:
+        """The contract as files of this target keep it; ``network`` is that of a file which holds its integers."""
         return contract
 
     def companions(self, path: Path) -> tuple[Path, ...]:
@@ -101,7 +103,7 @@ class Target(ABC):
         return [module for module in self.modules if util.find_spec(module) is None]
 
 
-_NAMES = ("tflite", "onnx", "openvino", "ort")  # each the name of its file, too
+_NAMES = ("tflite", "onnx", "openvino", "ort", "ethos-u")  # each the name of its file, too, with _ for -
 _targets: dict[str, Target] = {}
 
 
@@ -114,7 +116,7 @@ def target(made: type[Target]) -> type[Target]:
 def available() -> tuple[Target, ...]:
     """All targets, the one to prefer first."""
     for name in _NAMES:
-        importlib.import_module(f"edgefrac.targets.{name}")
+        importlib.import_module(f"edgefrac.targets.{name.replace('-', '_')}")
     return tuple(_targets[name] for name in _NAMES)
 
 
@@ -135,4 +137,5 @@ def of_kind(title: str) -> Target | None:
 
 def of_name(path: str | Path) -> Target | None:
     """The target whose files are named like ``path``, which need not be there."""
-    return next((one for one in available() if one.suffix == Path(path).suffix), None)
+    fitting = [one for one in available() if Path(path).name.endswith(one.suffix)]
+    return max(fitting, key=lambda one: len(one.suffix), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,15 @@ _Array = NDArray[Any]
 def integer_graph(network: IntegerNetwork, size: int) -> bytes:
     """The graph from int8 NHWC pixels [1, S, S, 1] to probability and evidence, before ``tflite_graph.finish``."""
     graph = _Graph(network, network.sides(size))
-    shape = (1, size, size, 1)
-    tensors = {IMAGE: graph.codes(IMAGE, shape)}
-    for layer in network.layers:
-        sources = [graph.read(name, tensors[name], layer) for name in layer.sources]
-        if isinstance(layer, Addition):
-            tensors[layer.name] = graph.addition(layer, sources)
-        elif isinstance(layer, MaxPooling):
-            tensors[layer.name] = graph.pooling(layer, sources[0])
-        else:
-            tensors[layer.name] = graph.convolution(layer, sources[0])
-    return graph.packed(tensors[IMAGE], graph.readout(tensors[network.output]))
+    image, cells = graph.layers(size)
+    return graph.packed(image, graph.readout(cells))
+
+
+def codes_graph(network: IntegerNetwork, size: int) -> bytes:
+    """The same graph up to the map's codes [1, h, w, r²·K], r being the network's ``refinement``: integers alone."""
+    graph = _Graph(network, network.sides(size))
+    image, cells = graph.layers(size)
+    return graph.packed(image, (cells,))
 
 
 class _Graph:
@@ -42,6 +41,19 @@ class _Graph:
         self.operators: list[Any] = []
         self.converted: dict[int, int] = {}
         self.buffers: list[Any] = [schema.BufferT()]
+
+    def layers(self, size: int) -> tuple[int, int]:
+        """All layers of the network; the tensors of the image and of the map."""
+        tensors = {IMAGE: self.codes(IMAGE, (1, size, size, 1))}
+        for layer in self.network.layers:
+            sources = [self.read(name, tensors[name], layer) for name in layer.sources]
+            if isinstance(layer, Addition):
+                tensors[layer.name] = self.addition(layer, sources)
+            elif isinstance(layer, MaxPooling):
+                tensors[layer.name] = self.pooling(layer, sources[0])
+            else:
+                tensors[layer.name] = self.convolution(layer, sources[0])
+        return tensors[IMAGE], tensors[self.network.output]
 
     def codes(self, name: str, shape: tuple[int, ...]) -> int:
         """A tensor of int8 codes on the grid of value ``name``."""
@@ -139,7 +151,7 @@ class _Graph:
         value = self._operator("ADD", [value, offset], self._float(flat), schema.AddOptionsT())
         return self._operator("LOGISTIC", [value], self._float(flat)), evidence
 
-    def packed(self, image: int, outputs: tuple[int, int]) -> bytes:
+    def packed(self, image: int, outputs: Sequence[int]) -> bytes:
         graph = schema.SubGraphT()
         graph.tensors, graph.operators = self.tensors, self.operators
         graph.inputs, graph.outputs, graph.name = [image], list(outputs), "main"

@@ -32,6 +32,7 @@ LABEL_FILE = "labels.txt"
 _AXIS_LABELS = 2
 _IMAGE_PROPERTIES = 2
 _GRAYSCALE = 2
+_INT8 = 9  # TensorType of schema.fbs
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -48,8 +49,20 @@ def read_contract(path: Path) -> Contract:
             hint="export it with 'edgefrac export --target tflite'",
         )
     if digest is None or data[digest.start : digest.stop] != sha256_without(data, digest):
-        raise ModelFileError(f"{path}: damaged, its content does not have the SHA-256 that was written into it")
+        raise ModelFileError(
+            f"{path}: damaged, its content does not have the SHA-256 that was written into it",
+            hint="where a compiler such as vela rewrote it, give the file that it was made from",
+        )
     return parse_contract(path, data[contract.start : contract.stop])
+
+
+def ends_in_codes(path: Path) -> bool:
+    """Whether the first output of a TFLite file is int8; False for one that is damaged. Raises ModelFileError."""
+    try:
+        graph = Table.root(read_bytes(path)).tables(2)[0]
+        return graph.tables(0)[graph.numbers(2)[0]].byte(1) == _INT8
+    except (struct.error, ValueError, IndexError):
+        return False
 
 
 def sha256_without(model: bytes, digest: slice) -> bytes:

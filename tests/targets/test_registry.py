@@ -27,7 +27,7 @@ def test_their_order_is_not_that_of_their_imports() -> None:
 
 
 def test_the_targets_are_known_by_name_kind_and_suffix() -> None:
-    assert [target.name for target in registry.available()] == ["tflite", "onnx", "openvino", "ort"]
+    assert [target.name for target in registry.available()] == ["tflite", "onnx", "openvino", "ort", "ethos-u"]
     for target in registry.available():
         assert registry.find(target.name) is target
         assert registry.of_kind(ModelKind(target.title).value) is target
@@ -38,10 +38,10 @@ def test_the_targets_are_known_by_name_kind_and_suffix() -> None:
 def test_an_unknown_target_is_an_error_that_lists_the_known() -> None:
     with pytest.raises(UsageError, match="target 'onxx' is not available") as caught:
         registry.find("onxx")
-    assert caught.value.hint == "one of: tflite, onnx, openvino, ort; did you mean 'onnx'?"
+    assert caught.value.hint == "one of: tflite, onnx, openvino, ort, ethos-u; did you mean 'onnx'?"
 
 
-@pytest.mark.parametrize("name", ["tflite", "onnx", "openvino", "ort"])
+@pytest.mark.parametrize("name", ["tflite", "onnx", "openvino", "ort", "ethos-u"])
 def test_what_a_target_lacks_comes_with_its_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target = registry.find(name)
     gone = target.modules[-1]

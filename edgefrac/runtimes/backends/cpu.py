@@ -40,7 +40,7 @@ class LiteRT(_Cpu):
 
     title = "LiteRT"
     bare = True
-    kinds = (ModelKind.TFLITE,)
+    kinds = (ModelKind.TFLITE, ModelKind.ETHOS_U)
 
 
 @backend

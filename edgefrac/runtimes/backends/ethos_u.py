@@ -27,8 +27,8 @@ class _EthosU(Backend):
         return "emulated"
 
     def takes(self, kind: ModelKind, precision: str) -> bool:
-        """An Ethos-U computes in whole numbers only."""
-        return kind is ModelKind.TFLITE and precision == "int8"
+        """An Ethos-U computes in whole numbers only; of an ordinary int8 file it leaves what is behind the map."""
+        return kind in (ModelKind.ETHOS_U, ModelKind.TFLITE) and precision == "int8"
 
     def open(self, path: Path, threads: int = 1) -> Session:
         return LiteRTSession(path, threads, kernels="BUILTIN_REF")
