@@ -118,31 +118,37 @@ function middleMean({ height, width, pixels }: Image): number {
 
 function mean(values: Uint8Array | Int32Array, of: (value: number) => number = Number): number {
   let sum = 0;
-  for (const value of values) sum += of(value);
+  for (let at = 0; at < values.length; at++) sum += of(values[at]!);
   return sum / values.length;
 }
 
 /** How often each whole number occurs, from 0 to the largest or to `last`. */
 function counts(values: Uint8Array | Int32Array, last = 0): Int32Array {
   let largest = last;
-  for (const value of values) if (value > largest) largest = value;
+  for (let at = 0; at < values.length; at++) if (values[at]! > largest) largest = values[at]!;
   const found = new Int32Array(largest + 1);
-  for (const value of values) found[value]!++;
+  for (let at = 0; at < values.length; at++) found[values[at]!]!++;
   return found;
 }
 
 /** Quantiles, linear between neighbours, of whole numbers from how often each occurs, as `value` makes of them. */
 function quantiles(occurring: Int32Array, wanted: number[], value: (number: number) => number = Number): number[] {
-  const below = occurring.slice();
-  for (let at = 1; at < below.length; at++) below[at]! += below[at - 1]!;
-  const last = below[below.length - 1]! - 1;
-  const at = (index: number): number => value(below.findIndex((count) => count > index));
+  let last = -1;
+  for (let at = 0; at < occurring.length; at++) last += occurring[at]!;
   return wanted.map((share) => {
     const position = share * last;
     const low = Math.floor(position);
-    const [one, other] = [at(low), at(Math.min(low + 1, last))];
+    const one = value(ranked(occurring, low));
+    const other = value(ranked(occurring, Math.min(low + 1, last)));
     return one + (position - low) * (other - one);
   });
+}
+
+/** The number at `index`, were all in order. */
+function ranked(occurring: Int32Array, index: number): number {
+  let number = 0;
+  for (let below = occurring[0]!; below <= index; below += occurring[number]!) number++;
+  return number;
 }
 
 /** As a part of the 8 bits that an image can have. */

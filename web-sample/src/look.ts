@@ -38,7 +38,7 @@ export async function lookAt(
   const calibration = { bias: bias[0]!, temperature };
   const painted = painter.painted(shown.pixels, shown.height, shown.width, evidence, placement, calibration);
   const overlay = lap();
-  const picture: Picture = { width: shown.width, height: shown.height, plain: greyPicture(shown.pixels), painted };
+  const picture: Picture = { width: shown.width, height: shown.height, plain: painter.plain(shown.pixels), painted };
   return {
     width,
     height,
@@ -70,10 +70,4 @@ function reduced({ width, height, pixels }: Radiograph): Pick<Radiograph, 'width
   if (scale >= 1) return { width, height, pixels };
   const [rows, columns] = [height, width].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   return { width: columns, height: rows, pixels: resample(pixels, height, width, rows, columns) };
-}
-
-function greyPicture(pixels: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
-  const picture = new Uint8ClampedArray(pixels.length * 4);
-  pixels.forEach((grey, at) => picture.set([grey, grey, grey, 255], at * 4));
-  return picture;
 }

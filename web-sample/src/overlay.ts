@@ -29,15 +29,15 @@ export class Painter {
 
   constructor(private readonly display: Display) {
     this.toStrength = f(FULL / display.full_scale);
-    const ramp = rampOf(display.ramp);
-    for (let strength = 0; strength <= FULL; strength++) {
-      for (let grey = 0; grey < 256; grey++) {
-        const [red, green, blue] = ramp[strength]!.map((colour) =>
-          Math.floor((grey * (2 * FULL - strength) + colour * strength + FULL) / (2 * FULL)),
-        ) as [number, number, number];
-        this.blend[strength * 256 + grey] = word(red, green, blue);
+    const bytes = new Uint8Array(this.blend.buffer).fill(255);
+    rampOf(display.ramp).forEach((colour, strength) => {
+      for (let grey = 0, at = strength * 1024; grey < 256; grey++, at += 4) {
+        const under = grey * (2 * FULL - strength) + FULL;
+        for (let channel = 0; channel < 3; channel++) {
+          bytes[at + channel] = Math.floor((under + colour[channel]! * strength) / (2 * FULL));
+        }
       }
-    }
+    });
   }
 
   /** A picture of the whole radiograph, `grey` [height, width] of any size, under its evidence: RGBA. */
@@ -54,6 +54,13 @@ export class Painter {
     for (const [level, dashed] of this.display.contours.map((level, index) => [level, index === 0] as const)) {
       contour(picture, shares, height, width, f(level), dashed);
     }
+    return new Uint8ClampedArray(picture.buffer);
+  }
+
+  /** The picture without evidence: RGBA. */
+  plain(grey: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
+    const picture = new Uint32Array(grey.length);
+    for (let at = 0; at < grey.length; at++) picture[at] = this.blend[grey[at]!]!;
     return new Uint8ClampedArray(picture.buffer);
   }
 

@@ -35,7 +35,7 @@ async function cacheFirst(request: Request): Promise<Response> {
 }
 
 async function fromCache(request: Request): Promise<Response | undefined> {
-  return (await caches.open(KEPT)).match(request);
+  return (await caches.open(KEPT)).match(request, { ignoreVary: true });
 }
 
 /** Keep these addresses and no others; say that the page can do without a network once all of them are here. */
@@ -44,7 +44,7 @@ async function keep(addresses: string[], page: Client | ServiceWorker | MessageP
   const there = new Set((await cache.keys()).map(({ url }) => url));
   const wanted = addresses.filter((one) => !(VERSIONED.test(one) && there.has(one)));
   const fetched = await Promise.allSettled(wanted.map((one) => cache.add(one)));
-  const isHere = await Promise.all(addresses.map((one) => cache.match(one)));
+  const isHere = await Promise.all(addresses.map((one) => cache.match(one, { ignoreVary: true })));
   if (fetched.every(({ status }) => status === 'fulfilled')) {
     await Promise.all([...there].filter((one) => !addresses.includes(one)).map((one) => cache.delete(one)));
   }
