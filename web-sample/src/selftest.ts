@@ -103,13 +103,14 @@ function differences(found: Decision, wanted: Vector): string[] {
   return wrong;
 }
 
-/** Infinite for sequences of different lengths. */
+/** Infinite for sequences of different lengths, and where there is a NaN. */
 function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
   if (found.length !== wanted.length) return Infinity;
   let most = 0;
   for (let at = 0; at < found.length; at++) {
     const off = Math.abs(found[at]! - wanted[at]!);
-    if (!(off <= most)) most = off;
+    if (Number.isNaN(off)) return Infinity;
+    most = Math.max(most, off);
   }
   return most;
 }

@@ -1,9 +1,5 @@
 /** The pixel data of the first frame, decompressed: stored values, as PS3.5 8 lays them out. */
-import {
-  readEncapsulatedImageFrame,
-  readEncapsulatedPixelDataFromFragments,
-  type DataSet,
-} from 'dicom-parser';
+import dicomParser, { type DataSet } from 'dicom-parser';
 import { Decoder } from 'jpeg-lossless-decoder-js';
 import { ImageError } from '../radiograph.ts';
 import { integer, text } from './dicom-elements.ts';
@@ -107,9 +103,9 @@ function plainBytes(file: DataSet, { width, height, frames, channels, bytes }: L
 /** The compressed bytes of the first frame. */
 function frame(file: DataSet, frames: number): Uint8Array {
   const element = file.elements['x7fe00010']!;
-  if (frames > 1 && element.basicOffsetTable?.length) return readEncapsulatedImageFrame(file, element, 0) as Uint8Array;
+  if (frames > 1 && element.basicOffsetTable?.length) return dicomParser.readEncapsulatedImageFrame(file, element, 0) as Uint8Array;
   const fragments = frames > 1 ? 1 : (element.fragments?.length ?? 0);
-  return readEncapsulatedPixelDataFromFragments(file, element, 0, fragments) as Uint8Array;
+  return dicomParser.readEncapsulatedPixelDataFromFragments(file, element, 0, fragments) as Uint8Array;
 }
 
 async function baseline(jpeg: Uint8Array<ArrayBuffer>, { width, height, channels }: Layout): Promise<StoredValues> {

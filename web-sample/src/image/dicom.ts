@@ -3,7 +3,7 @@
  *
  * Only elements that describe the picture are looked at. No message quotes the file, since it may name a patient.
  */
-import { parseDicom, type DataSet } from 'dicom-parser';
+import dicomParser, { type DataSet } from 'dicom-parser';
 import { toGrey } from '../grey.ts';
 import { checkSize, ImageError, type Radiograph } from '../radiograph.ts';
 import { integer, numbers, scopesOf, text } from './dicom-elements.ts';
@@ -17,7 +17,7 @@ export function recognisesDicom(bytes: Uint8Array): boolean {
 /** Decode a file's only or first frame; raises `ImageError`. */
 export async function decodeDicom(bytes: Uint8Array<ArrayBuffer>): Promise<Radiograph> {
   try {
-    return await decoded(parseDicom(bytes));
+    return await decoded(dicomParser.parseDicom(bytes));
   } catch (error) {
     if (error instanceof ImageError) throw error;
     throw new ImageError('damaged DICOM file, or compressed in a way that is not supported', CONVERT);
