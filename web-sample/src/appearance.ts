@@ -11,6 +11,9 @@ const QUANTILES = [0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98];
 const DARK = 16;
 const LEAST = 0.1; // grey levels; keeps the logarithm of a flat image finite
 
+const STEEPEST = 2 * (2 * 255) ** 2;
+const counted = new Int32Array(STEEPEST + 1); // kept, for making it anew costs more than the counting
+
 interface Image {
   readonly height: number;
   readonly width: number;
@@ -22,12 +25,12 @@ export function appearance(networkInput: Uint8Array, size: number): number[] {
   const image = shown(networkInput, size);
   const { height, width, pixels } = image;
   if (Math.min(height, width) < 3) return new Array<number>(NUMBERS).fill(0);
-  const greys = counts(pixels, 255);
+  const greys = counts(pixels, new Int32Array(256));
   const steep = squaredSteepness(image);
   const rough = roughness(image);
   const slope = (square: number): number => Math.sqrt(square) / 2;
-  const [steepMiddle, steepHigh] = quantiles(counts(steep), [0.5, 0.9], slope) as [number, number];
-  const [roughHigh] = quantiles(counts(rough), [0.9]) as [number];
+  const [steepMiddle, steepHigh] = quantiles(counts(steep, counted), [0.5, 0.9], slope) as [number, number];
+  const [roughHigh] = quantiles(counts(rough, counted), [0.9]) as [number];
   const textures = [mean(steep, slope), steepHigh, steepMiddle, mean(rough), roughHigh];
   const border = borderOf(image);
   const borderMean = mean(border);
@@ -49,10 +52,10 @@ function shown(pixels: Uint8Array, size: number): Image {
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       if (!pixels[y * size + x]) continue;
-      top = Math.min(top, y);
+      if (bottom < 0) top = y;
       bottom = y;
-      left = Math.min(left, x);
-      right = Math.max(right, x);
+      if (x < left) left = x;
+      if (x > right) right = x;
     }
   }
   const [height, width] = [Math.max(0, bottom - top + 1), Math.max(0, right - left + 1)];
@@ -122,11 +125,11 @@ function mean(values: Uint8Array | Int32Array, of: (value: number) => number = N
   return sum / values.length;
 }
 
-/** How often each whole number occurs, from 0 to the largest or to `last`. */
-function counts(values: Uint8Array | Int32Array, last = 0): Int32Array {
-  let largest = last;
+/** How often each whole number occurs, from 0 to the largest, to 255 at least; `into` is where they are counted. */
+function counts(values: Uint8Array | Int32Array, into: Int32Array): Int32Array {
+  let largest = 255;
   for (let at = 0; at < values.length; at++) if (values[at]! > largest) largest = values[at]!;
-  const found = new Int32Array(largest + 1);
+  const found = into.subarray(0, largest + 1).fill(0);
   for (let at = 0; at < values.length; at++) found[values[at]!]!++;
   return found;
 }

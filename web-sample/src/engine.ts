@@ -1,5 +1,5 @@
 /** The model in LiteRT, on one accelerator; what goes in and out is what the contract says. */
-import { loadAndCompile, loadLiteRt, Tensor, type CompiledModel } from '@litertjs/core';
+import { getWebGpuDevice, loadAndCompile, loadLiteRt, Tensor, type CompiledModel } from '@litertjs/core';
 import { evidenceShape, taskOf, type Contract } from './assets/contract.ts';
 import { channelOf, type Grid } from './evidence.ts';
 
@@ -31,6 +31,7 @@ export class Engine {
 
   /** Compile `model`; raises where the accelerator isn't there, takes only a part of it, or the file breaks its contract. */
   static async open(model: Uint8Array, contract: Contract, accelerator: Accelerator): Promise<Engine> {
+    if (accelerator === 'webgpu' && !getWebGpuDevice()) throw new Error('this browser offers none');
     const compiled = await loadAndCompile(model, { accelerator });
     try {
       if (compiled.options.accelerator !== accelerator || (accelerator === 'webgpu' && !compiled.isFullyAccelerated)) {

@@ -30,11 +30,14 @@ export function evidenceRegions(
   const area = placement.rows * placement.columns;
   const factor = f((100 * area) / placement.size ** 2 / added.length);
   const from = f((outline * 100 * area) / placement.size ** 2 / added.length);
-  let speaking = 0;
+  let [speaking, largest] = [0, -Infinity];
   for (let at = 0; at < added.length; at++) {
-    added[at] = added[at]! * factor;
-    speaking += Math.max(added[at]!, 0);
+    const value = f(added[at]! * factor);
+    added[at] = value;
+    if (value > 0) speaking += value;
+    if (value > largest) largest = value;
   }
+  if (largest < from) return [];
   const down = placement.height / height;
   const across = placement.width / width;
   return connected(added, height, width, from)

@@ -38,7 +38,7 @@ async function start(folder: string, runtime: string): Promise<void> {
     ready = { assets, painter: new Painter(assets.app.display), engine };
     reply({ kind: 'ready', report: reportOf(assets, [tried]) });
     // only after the first answer is possible, since a GPU takes long to prepare
-    if ('gpu' in navigator) queue = queue.then(() => preferGpu(tried));
+    queue = queue.then(() => preferGpu(tried));
   } catch (error) {
     reply({ kind: 'refused', reasons: error instanceof RefusedError ? error.reasons : [String(error)] });
   }
