@@ -1,4 +1,4 @@
-"""What Python answers on 100 images and more with the app's own model file: radiographs where they are, else phantoms."""
+"""What Python answers with the app's own model file: on 100 phantoms, and on radiographs where there are some."""
 
 from __future__ import annotations
 

@@ -153,7 +153,10 @@ def _compressed(
     for name, pixels in (("8", eight), ("12", twelve)):
         bits = 8 if name == "8" else 12
         lossless = bytes(ljpeg_encode(pixels, bitspersample=bits))
-        yield f"lossless-{name}.dcm", _dicom(pixels, JPEGLosslessSV1, BitsStored=bits, HighBit=bits - 1, PixelData=encapsulate([lossless]))
+        yield (
+            f"lossless-{name}.dcm",
+            _dicom(pixels, JPEGLosslessSV1, BitsStored=bits, HighBit=bits - 1, PixelData=encapsulate([lossless])),
+        )
 
 
 def _table(rng: np.random.Generator, count: int, first: int, bits: int) -> Sequence:
