@@ -10,6 +10,8 @@ export interface Prediction {
   readonly probability: Float32Array;
   /** All channels of the evidence map, [rows, columns, channels]. */
   readonly evidence: Float32Array;
+  /** From the input to the outputs. */
+  readonly milliseconds: number;
 }
 
 /** Load the runtime's WebAssembly once, from `folder`. */
@@ -47,11 +49,14 @@ export class Engine {
 
   /** Run the network on one input [size, size]. */
   async run(networkInput: Uint8Array): Promise<Prediction> {
+    const start = performance.now();
     const input = new Tensor(networkInput as Uint8Array<ArrayBuffer>, [...this.contract.input.shape]);
     try {
       const outputs = await this.model.run([input]);
       try {
-        return { probability: await this.output(outputs, 'probability'), evidence: await this.output(outputs, 'evidence') };
+        const probability = await this.output(outputs, 'probability');
+        const evidence = await this.output(outputs, 'evidence');
+        return { probability, evidence, milliseconds: performance.now() - start };
       } finally {
         for (const output of outputs) output.delete();
       }

@@ -17,11 +17,20 @@ interface Ready {
   engine: Engine;
 }
 
+const PATIENCE = 3000; // ms in which a first radiograph may come, since a GPU takes long to prepare
+
 let ready: Ready | undefined;
-let queue: Promise<void> = Promise.resolve();
+let queue: Promise<unknown> = Promise.resolve();
+
+/** Do something when all that was asked for before is done: the runtime does one thing at a time. */
+function inTurn<T>(step: () => Promise<T>): Promise<T> {
+  const done = queue.then(step);
+  queue = done.catch(() => undefined);
+  return done;
+}
 
 self.onmessage = ({ data }: MessageEvent<Request>) => {
-  queue = queue.then(() => (data.kind === 'start' ? start(data.assets, data.runtime) : look(data.id, data.bytes)));
+  void inTurn(() => (data.kind === 'start' ? start(data.assets, data.runtime) : look(data.id, data.bytes)));
 };
 
 function reply(message: Reply, transfer: Transferable[] = []): void {
@@ -33,24 +42,29 @@ async function start(folder: string, runtime: string): Promise<void> {
     const [assets] = await Promise.all([loadAssets(new URL(folder)), loadRuntime(new URL(runtime))]);
     const problems = checkCode(assets);
     if (problems.length) throw new RefusedError(problems);
-    const { engine, tried } = await attempt(assets, 'wasm');
+    const { engine, tried } = await attempt(assets, 'wasm', (step) => step());
     if (!engine) throw new RefusedError(tried.problems);
     ready = { assets, painter: new Painter(assets.app.display), engine };
     reply({ kind: 'ready', report: reportOf(assets, [tried]) });
-    // only after the first answer is possible, since a GPU takes long to prepare
-    queue = queue.then(() => preferGpu(tried));
+    setTimeout(() => void preferGpu(tried), PATIENCE);
   } catch (error) {
     reply({ kind: 'refused', reasons: error instanceof RefusedError ? error.reasons : [String(error)] });
   }
 }
 
-/** Compile for an accelerator and test it; the engine is there only if it passed. */
-async function attempt(assets: Assets, accelerator: Accelerator): Promise<{ engine?: Engine; tried: Tried }> {
+/** Compile for an accelerator and test it, step by step as `when` lets it; the engine is there only if it passed. */
+async function attempt(
+  assets: Assets,
+  accelerator: Accelerator,
+  when: typeof inTurn,
+): Promise<{ engine?: Engine; tried: Tried }> {
   let engine: Engine | undefined;
   try {
-    engine = await Engine.open(assets.files.get(assets.app.model)!, assets.contract, accelerator);
-    const first = await checkEngine(assets, engine);
-    const { problems, runs } = first.problems.length ? first : await checkEngine(assets, engine);
+    const opened = await when(() => Engine.open(assets.files.get(assets.app.model)!, assets.contract, accelerator));
+    engine = opened;
+    const check = () => checkEngine(assets, (input) => when(() => opened.run(input)));
+    const first = await check();
+    const { problems, runs } = first.problems.length ? first : await check(); // the first runs warm up
     const milliseconds = runs.sort((one, other) => one - other)[Math.floor(runs.length / 2)]!;
     if (!problems.length) return { engine, tried: { accelerator, state: 'in use', problems, milliseconds } };
     engine.close();
@@ -63,14 +77,16 @@ async function attempt(assets: Assets, accelerator: Accelerator): Promise<{ engi
 
 /** Use the GPU if it passes the self-test and is faster. */
 async function preferGpu(onCpu: Tried): Promise<void> {
-  const { engine, tried } = await attempt(ready!.assets, 'webgpu');
+  const { engine, tried } = await attempt(ready!.assets, 'webgpu', inTurn);
   if (!engine) return reply({ kind: 'accelerators', tried: [onCpu, tried] });
   if (tried.milliseconds! >= onCpu.milliseconds!) {
     engine.close();
     return reply({ kind: 'accelerators', tried: [onCpu, { ...tried, state: 'passed, slower' }] });
   }
-  ready!.engine.close();
-  ready!.engine = engine;
+  await inTurn(async () => {
+    ready!.engine.close();
+    ready!.engine = engine;
+  });
   reply({ kind: 'accelerators', tried: [{ ...onCpu, state: 'passed, slower' }, tried] });
 }
 

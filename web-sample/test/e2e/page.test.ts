@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { encode } from 'fast-png';
 import type { Browser } from 'playwright-core';
 import { Site } from '../support/site.ts';
-import { launch, Visit } from '../support/visit.ts';
+import { launch, Visit, type Answer } from '../support/visit.ts';
 
 const IMAGE = 'build/cases/images/phantom-3-006.png';
 
@@ -226,4 +226,19 @@ test('a file dropped on the page is taken', async () => {
   await visit.page.waitForSelector('#answer-title');
   assert.match((await visit.page.textContent('#answer'))!, /dropped\.png/);
   await visit.close();
+});
+
+test('a GPU is used only if it passes the self-test and is faster', async (context) => {
+  const software = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--ignore-gpu-blocklist');
+  const visit = await Visit.to(software, site.address);
+  const { page } = visit;
+  await page.waitForFunction(() => document.querySelectorAll('#accelerators li').length > 1);
+  const tried = await page.evaluate(() => [...document.querySelectorAll('#accelerators li')].map(({ textContent }) => textContent!));
+  const answer = await visit.give(IMAGE);
+  assert.notEqual(typeof answer, 'string');
+  const used = tried.filter((line) => line.includes('in use'));
+  assert.equal(used.length, 1);
+  assert.equal((answer as Answer).accelerator, used[0]!.startsWith('CPU') ? 'wasm' : 'webgpu');
+  context.diagnostic(tried.join('; '));
+  await software.close();
 });
