@@ -28,7 +28,7 @@ export default defineConfig({
   plugins: [liteRt()],
   worker: { format: 'iife' },
   build: {
-    target: 'es2022',
+    target: 'es2023',
     modulePreload: false,
     assetsInlineLimit: 0,
     rolldownOptions: {

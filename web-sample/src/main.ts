@@ -79,10 +79,10 @@ function accelerated(tried: readonly Tried[]): void {
 /** Nothing can be looked at: say why. */
 function refused(reasons: readonly string[]): void {
   byId('status').dataset['state'] = 'refused';
-  byId('status').replaceChildren(make('span', {}, 'The model is not used'));
+  byId('status').replaceChildren(make('span', {}, 'No model in use'));
   byId('problems').hidden = false;
   byId('problems').replaceChildren(
-    make('strong', {}, 'This model did not pass its self-test in this browser, so it is not used.'),
+    make('strong', {}, 'No model is in use, so nothing can be looked at. The reason:'),
     make('ul', {}, ...reasons.slice(0, 8).map((reason) => make('li', {}, reason))),
   );
 }

@@ -33,7 +33,7 @@ export interface Report {
   readonly tried: readonly Tried[];
   readonly modelCard: string;
   readonly certificate: unknown;
-  /** A golden's raster, as an example: the PNG file's bytes. */
+  /** The golden raster that looks most like the training radiographs, as an example: the PNG file's bytes. */
   readonly example: ArrayBuffer;
   /** What has been fetched, so that it can be kept for use without a network. */
   readonly fetched: readonly string[];

@@ -4,6 +4,7 @@
  * The page makes this worker from a blob, so that the page's Content-Security-Policy holds here too.
  */
 import { loadAssets, RefusedError, type Assets } from './assets/load.ts';
+import type { Vector } from './assets/goldens.ts';
 import { Engine, loadRuntime, type Accelerator } from './engine.ts';
 import { lookAt } from './look.ts';
 import type { Reply, Report, Request, Tried } from './messages.ts';
@@ -93,6 +94,7 @@ async function preferGpu(onCpu: Tried): Promise<void> {
 function reportOf(assets: Assets, tried: Tried[]): Report {
   const text = (name: string): string => new TextDecoder().decode(assets.files.get(name));
   const certificate = text('certificate.json');
+  const [nearest] = assets.vectors.toSorted((one, other) => (one.distance ?? 0) - (other.distance ?? 0)) as [Vector];
   return {
     app: assets.app,
     contract: assets.contract,
@@ -100,7 +102,7 @@ function reportOf(assets: Assets, tried: Tried[]): Report {
     tried,
     modelCard: text('MODEL_CARD.md'),
     certificate: certificate ? JSON.parse(certificate) : null,
-    example: assets.files.get(`golden/${assets.vectors[0]!.raster}`)!.slice().buffer,
+    example: assets.files.get(`golden/${nearest.raster}`)!.slice().buffer,
     fetched: performance.getEntriesByType('resource').map(({ name }) => name),
   };
 }

@@ -18,6 +18,7 @@ export function showAnswer(look: Look, contract: Contract, name: string): void {
     present(look, contract, name, []);
   } else {
     show(look, false);
+    say(`No answer: ${look.foreign}.`);
     const anyway = make('button', { type: 'button' }, 'Show what was computed all the same');
     anyway.addEventListener('click', () => {
       present(look, contract, name, [foreignNotice(look.foreign!, 'What is shown does not count.')]);
@@ -35,10 +36,13 @@ export function showAnswer(look: Look, contract: Contract, name: string): void {
 function present(look: Look, contract: Contract, name: string, notices: HTMLElement[]): void {
   show(look, true);
   const { decision } = look;
+  const relation = decision.positive ? 'at or above' : 'below';
+  const compared = `${relation} the threshold ${decision.threshold.toFixed(3)}`;
+  say(`${decision.label}, probability ${decision.probability.toFixed(3)}, ${compared}. ${FINDINGS[decision.finding]}`);
   byId('answer').replaceChildren(
     title(decision.label, decision.positive ? 'positive' : 'negative'),
     ...notices,
-    meter(look),
+    meter(look, compared),
     make('p', {}, FINDINGS[decision.finding]),
     ...regions(look),
     make('p', { class: 'rule' }, `Threshold: ${taskOf(contract).threshold_rule}.`),
@@ -47,23 +51,27 @@ function present(look: Look, contract: Contract, name: string, notices: HTMLElem
 }
 
 function title(text: string, kind: string): HTMLElement {
-  return make('h2', { id: 'answer-title', tabindex: '-1', class: kind, 'aria-live': 'polite' }, text);
+  return make('h2', { id: 'answer-title', tabindex: '-1', class: kind }, text);
 }
 
 function foreignNotice(reason: string, consequence: string): HTMLElement {
   return make('p', { class: 'notice' }, make('strong', {}, 'Not like the radiographs it knows: '), `${reason}. ${consequence}`);
 }
 
+/** To a screen reader; where an answer stands is made anew each time, which none would announce. */
+function say(text: string): void {
+  byId('said').textContent = text;
+}
+
 /** Probability and threshold, as numbers and on a scale. */
-function meter({ decision: { probability, threshold, positive } }: Look): HTMLElement {
+function meter({ decision: { probability, threshold } }: Look, compared: string): HTMLElement {
   const bar = make('div', { class: 'meter', 'aria-hidden': 'true' }, make('i'), make('b'));
   bar.style.setProperty('--value', `${probability}`);
   bar.style.setProperty('--threshold', `${threshold}`);
-  const relation = positive ? 'at or above' : 'below';
   return make(
     'div',
     {},
-    make('p', {}, make('strong', { id: 'probability' }, `Probability ${probability.toFixed(3)}`), `, ${relation} the threshold ${threshold.toFixed(3)}`),
+    make('p', {}, make('strong', { id: 'probability' }, `Probability ${probability.toFixed(3)}`), `, ${compared}`),
     bar,
   );
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from imagecodecs import ljpeg_encode
 from numpy.typing import NDArray
 from pack import Pack
 from PIL import Image, PngImagePlugin
@@ -123,6 +124,8 @@ def _dicoms(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     yield "padded-range.dcm", _dicom(signed, PixelPaddingValue=-1024, PixelPaddingRangeLimit=-700)
     yield "dirty.dcm", _dicom(twelve | np.uint16(0xA000), BitsStored=12, HighBit=11, **window)
     yield "high-bits.dcm", _dicom(twelve << 4, BitsStored=12, HighBit=15, **window)
+    narrow = (signed & 0x0FFF).astype(np.int16)  # the sign is in bit 11, and not in those above
+    yield "signed-12.dcm", _dicom(narrow, BitsStored=12, HighBit=11, WindowCenter="0", WindowWidth="3000")
     yield "voi-lut.dcm", _dicom(twelve, VOILUTSequence=_table(rng, 3000, 200, 12))
     yield "voi-lut-of-bytes.dcm", _dicom(eight, VOILUTSequence=_table(rng, 256, 0, 8))
     yield "modality-lut.dcm", _dicom(twelve, ModalityLUTSequence=_table(rng, 4096, 0, 16), **window)
@@ -145,11 +148,6 @@ def _compressed(
         yield f"rle-{name}.dcm", _written(plain)
     jpeg = _saved(Image.fromarray(eight), "JPEG", quality=95)
     yield "baseline.dcm", _dicom(eight, JPEGBaseline8Bit, PixelData=encapsulate([jpeg]))
-    try:
-        from imagecodecs import jpeg8_encode, ljpeg_encode
-    except ImportError:
-        return
-    del jpeg8_encode
     for name, pixels in (("8", eight), ("12", twelve)):
         bits = 8 if name == "8" else 12
         lossless = bytes(ljpeg_encode(pixels, bitspersample=bits))

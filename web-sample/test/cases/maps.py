@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pack import Pack
 
 from edgefrac.contract import Familiar
-from edgefrac.imaging.evidence import evidence_peak
+from edgefrac.imaging.evidence import evidence_peak, to_raster
 from edgefrac.imaging.familiarity import distance, foreign
 from edgefrac.imaging.heat import painted
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.regions import evidence_regions
+from edgefrac.imaging.regions import density, evidence_regions
 
 COUNT = 240
 
@@ -44,6 +44,7 @@ def write(folder: Path) -> int:
             temperature=temperature,
             grey=grey,
             evidence=evidence,
+            shares=to_raster(density(evidence, bias, temperature), placement) if number % 6 == 0 else None,
             picture=np.ascontiguousarray(picture),
             peak=evidence_peak(evidence, placement),
             regions=[{"box": r.box, "log_odds": r.log_odds, "share": r.share} for r in found],

@@ -190,6 +190,7 @@ test('all works with a keyboard, and has a name for a screen reader', async () =
   assert.ok(await page.getByRole('dialog', { name: 'About this model' }).isVisible());
   await page.keyboard.press('Escape');
   assert.ok(await page.getByRole('dialog').isHidden());
+  assert.match((await page.textContent('#said'))!, /probability 0\.\d{3}, (at or above|below) the threshold/);
   assert.match((await page.getByRole('img').getAttribute('aria-label'))!, /evidence/);
   const nameless = await page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('button, input, iframe, dialog')]
@@ -232,7 +233,7 @@ test('a GPU is used only if it passes the self-test and is faster', async (conte
   const software = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--ignore-gpu-blocklist');
   const visit = await Visit.to(software, site.address);
   const { page } = visit;
-  await page.waitForFunction(() => document.querySelectorAll('#accelerators li').length > 1);
+  await page.waitForFunction(() => document.querySelectorAll('#accelerators li').length > 1, null, { timeout: 180_000 });
   const tried = await page.evaluate(() => [...document.querySelectorAll('#accelerators li')].map(({ textContent }) => textContent!));
   const answer = await visit.give(IMAGE);
   assert.notEqual(typeof answer, 'string');

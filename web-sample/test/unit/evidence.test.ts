@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Display } from '../../src/assets/app.ts';
 import type { Familiar } from '../../src/assets/contract.ts';
-import { evidencePeak } from '../../src/evidence.ts';
+import { density, evidencePeak, toRaster } from '../../src/evidence.ts';
 import { distance, foreign } from '../../src/familiarity.ts';
 import { Painter } from '../../src/overlay.ts';
 import { Placement, preprocess } from '../../src/preprocess.ts';
@@ -19,6 +19,7 @@ interface Case {
   readonly temperature: number;
   readonly grey: Place;
   readonly evidence: Place;
+  readonly shares: Place | null;
   readonly picture: Place;
   readonly peak: [number, number];
   readonly regions: { box: number[]; log_odds: number; share: number }[];
@@ -51,6 +52,20 @@ test('overlays have the bytes of Python', () => {
     all += rgb.length;
   }
   console.log(`${cases.length} overlays, ${off} of ${all} bytes differ`);
+  assert.equal(off, 0);
+});
+
+test('evidence between cells is the single-precision number of Python', () => {
+  let [off, all] = [0, 0];
+  for (const one of cases) {
+    if (!one.shares) continue;
+    const { evidence, placement } = parts(one);
+    const found = toRaster(density(evidence, one.bias, one.temperature), placement, one.height, one.width);
+    off += differing(found, floats(one.shares));
+    all += found.length;
+  }
+  console.log(`${off} of ${all} numbers between cells differ`);
+  assert.ok(all > 100_000);
   assert.equal(off, 0);
 });
 
