@@ -14,7 +14,11 @@ function liteRt(): Plugin {
     name: 'litert-wasm',
     generateBundle() {
       for (const file of files) {
-        this.emitFile({ type: 'asset', fileName: `${folder}/${file}`, source: readFileSync(join(runtime, 'wasm', file)) });
+        this.emitFile({
+          type: 'asset',
+          fileName: `${folder}/${file}`,
+          source: readFileSync(join(runtime, 'wasm', file)),
+        });
       }
     },
   };

@@ -25,23 +25,27 @@ export function appearance(networkInput: Uint8Array, size: number): number[] {
   const image = shown(networkInput, size);
   const { height, width, pixels } = image;
   if (Math.min(height, width) < 3) return new Array<number>(NUMBERS).fill(0);
-  const greys = counts(pixels, new Int32Array(256));
-  const steep = squaredSteepness(image);
+  const greys = new Int32Array(256);
+  for (let at = 0; at < pixels.length; at++) greys[pixels[at]!]!++;
+  const steep = steepness(image);
   const rough = roughness(image);
   const slope = (square: number): number => Math.sqrt(square) / 2;
-  const [steepMiddle, steepHigh] = quantiles(counts(steep, counted), [0.5, 0.9], slope) as [number, number];
-  const [roughHigh] = quantiles(counts(rough, counted), [0.9]) as [number];
-  const textures = [mean(steep, slope), steepHigh, steepMiddle, mean(rough), roughHigh];
+  const [steepMiddle, steepHigh] = quantiles(steep.counts, steep.total, [0.5, 0.9], slope) as [number, number];
+  const [roughHigh] = quantiles(rough.counts, rough.total, [0.9]) as [number];
+  const textures = [steep.mean, steepHigh, steepMiddle, rough.mean, roughHigh];
   const border = borderOf(image);
   const borderMean = mean(border);
   const part = (subset: number, all: number): number => subset / all;
   return [
-    ...quantiles(greys, QUANTILES).map((grey) => grey / 255),
+    ...quantiles(greys, pixels.length, QUANTILES).map((grey) => grey / 255),
     ...textures.map((value) => Math.log(value + LEAST)),
     entropy(greys, pixels.length),
     borderMean / 255,
     part(border.filter((value) => value < DARK).length, border.length),
-    part(greys.subarray(0, DARK).reduce((sum, count) => sum + count, 0), pixels.length),
+    part(
+      greys.subarray(0, DARK).reduce((sum, count) => sum + count, 0),
+      pixels.length,
+    ),
     (middleMean(image) - borderMean) / 255,
   ];
 }
@@ -50,13 +54,16 @@ export function appearance(networkInput: Uint8Array, size: number): number[] {
 function shown(pixels: Uint8Array, size: number): Image {
   let [top, bottom, left, right] = [size, -1, size, -1];
   for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      if (!pixels[y * size + x]) continue;
-      if (bottom < 0) top = y;
-      bottom = y;
-      if (x < left) left = x;
-      if (x > right) right = x;
-    }
+    const line = pixels.subarray(y * size, (y + 1) * size);
+    let first = 0;
+    while (first < size && !line[first]) first++;
+    if (first === size) continue;
+    let last = size - 1;
+    while (!line[last]) last--;
+    if (bottom < 0) top = y;
+    bottom = y;
+    left = Math.min(left, first);
+    right = Math.max(right, last);
   }
   const [height, width] = [Math.max(0, bottom - top + 1), Math.max(0, right - left + 1)];
   const cut = new Uint8Array(height * width);
@@ -67,9 +74,17 @@ function shown(pixels: Uint8Array, size: number): Image {
   return { height, width, pixels: cut };
 }
 
-/** Four times the square of the gradient by central differences, one-sided at the edges. */
-function squaredSteepness({ height, width, pixels }: Image): Int32Array {
-  const squares = new Int32Array(pixels.length);
+/** Whole numbers of a texture: how often each occurs, how many there are, and their mean. */
+interface Texture {
+  readonly counts: Int32Array;
+  readonly total: number;
+  readonly mean: number;
+}
+
+/** Of four times the square of the gradient by central differences, one-sided at the edges; the mean is the gradient's. */
+function steepness({ height, width, pixels }: Image): Texture {
+  counted.fill(0);
+  let sum = 0;
   for (let y = 0, at = 0; y < height; y++) {
     const above = y > 0 ? width : 0;
     const below = y < height - 1 ? width : 0;
@@ -79,22 +94,28 @@ function squaredSteepness({ height, width, pixels }: Image): Int32Array {
       const after = x < width - 1 ? 1 : 0;
       const down = doubleY * (pixels[at + below]! - pixels[at - above]!);
       const across = (before && after ? 1 : 2) * (pixels[at + after]! - pixels[at - before]!);
-      squares[at] = down * down + across * across;
+      const square = down * down + across * across;
+      counted[square]!++;
+      sum += Math.sqrt(square);
     }
   }
-  return squares;
+  return { counts: counted, total: pixels.length, mean: sum / pixels.length / 2 };
 }
 
-/** How far each inner place is from its four neighbours. */
-function roughness({ height, width, pixels }: Image): Int32Array {
-  const found = new Int32Array((height - 2) * (width - 2));
-  for (let y = 1, to = 0; y < height - 1; y++) {
-    for (let x = 1, at = y * width + 1; x < width - 1; x++, at++, to++) {
+/** Of how far each inner place is from its four neighbours. */
+function roughness({ height, width, pixels }: Image): Texture {
+  const counts = new Int32Array(4 * 255 + 1);
+  let sum = 0;
+  for (let y = 1; y < height - 1; y++) {
+    for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
       const around = pixels[at - width]! + pixels[at + width]! + pixels[at - 1]! + pixels[at + 1]!;
-      found[to] = Math.abs(4 * pixels[at]! - around);
+      const off = Math.abs(4 * pixels[at]! - around);
+      counts[off]!++;
+      sum += off;
     }
   }
-  return found;
+  const total = (height - 2) * (width - 2);
+  return { counts, total, mean: sum / total };
 }
 
 function borderOf({ height, width, pixels }: Image): Uint8Array {
@@ -119,25 +140,18 @@ function middleMean({ height, width, pixels }: Image): number {
   return sum / ((bottom - top) * (right - left));
 }
 
-function mean(values: Uint8Array | Int32Array, of: (value: number) => number = Number): number {
-  let sum = 0;
-  for (let at = 0; at < values.length; at++) sum += of(values[at]!);
-  return sum / values.length;
-}
-
-/** How often each whole number occurs, from 0 to the largest, to 255 at least; `into` is where they are counted. */
-function counts(values: Uint8Array | Int32Array, into: Int32Array): Int32Array {
-  let largest = 255;
-  for (let at = 0; at < values.length; at++) if (values[at]! > largest) largest = values[at]!;
-  const found = into.subarray(0, largest + 1).fill(0);
-  for (let at = 0; at < values.length; at++) found[values[at]!]!++;
-  return found;
+function mean(values: Uint8Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Quantiles, linear between neighbours, of whole numbers from how often each occurs, as `value` makes of them. */
-function quantiles(occurring: Int32Array, wanted: number[], value: (number: number) => number = Number): number[] {
-  let last = -1;
-  for (let at = 0; at < occurring.length; at++) last += occurring[at]!;
+function quantiles(
+  occurring: Int32Array,
+  total: number,
+  wanted: number[],
+  value: (number: number) => number = Number,
+): number[] {
+  const last = total - 1;
   return wanted.map((share) => {
     const position = share * last;
     const low = Math.floor(position);

@@ -19,7 +19,8 @@ export async function loadRuntime(folder: URL): Promise<void> {
   // a worker made from a blob has no address from which the runtime could tell where its own files are
   const locateFile = (file: string): string => new URL(file, folder).href;
   // it writes all it has to say to standard error, which would make errors of notes
-  const printErr = (line: string): void => (/^(INFO|WARNING|VERBOSE)/.test(line) ? console.debug(line) : console.error(line));
+  const printErr = (line: string): void =>
+    /^(INFO|WARNING|VERBOSE)/.test(line) ? console.debug(line) : console.error(line);
   Object.assign(self, { Module: { locateFile, printErr } });
   await loadLiteRt(folder.href);
 }

@@ -28,6 +28,11 @@ export function density(evidence: Grid, bias: number, temperature: number): Grid
   return { ...evidence, values: evidence.values.map((value) => f(f(value + f(bias)) / scale)) };
 }
 
+/** Whether a place of `map`, in a cell or between cells, can have `level` or more; rounding may add a last digit. */
+export function mayReach(map: Grid, level: number): boolean {
+  return map.values.some((value) => value >= level * (1 - 1e-5));
+}
+
 /** Centre [x, y] of the strongest cell whose centre lies on the radiograph, in pixels of the source raster. */
 export function evidencePeak(evidence: Grid, placement: Placement): [number, number] {
   const { size, top, left, rows, columns } = placement;

@@ -27,7 +27,9 @@ export function chromaOf(samples: Samples): number {
   if (channels < 3) return 0;
   let sum = 0;
   for (let at = 0; at < data.length; at += channels) {
-    const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
+    const red = data[at]!;
+    const green = data[at + 1]!;
+    const blue = data[at + 2]!;
     sum += Math.max(red, green, blue) - Math.min(red, green, blue);
   }
   return sum / (data.length / channels) / (data instanceof Uint8Array ? 255 : 65535);

@@ -55,7 +55,10 @@ function failed(message: string, hint: string): void {
   byId('busy').textContent = '';
   byId('result').hidden = true;
   byId('failure').hidden = false;
-  byId('failure').replaceChildren(make('strong', {}, `${name}: ${message}.`), hint ? ` ${hint[0]!.toUpperCase()}${hint.slice(1)}.` : '');
+  byId('failure').replaceChildren(
+    make('strong', {}, `${name}: ${message}.`),
+    hint ? ` ${hint[0]!.toUpperCase()}${hint.slice(1)}.` : '',
+  );
   document.dispatchEvent(new CustomEvent('edgefrac-failure', { detail: message }));
 }
 

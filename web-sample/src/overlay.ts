@@ -5,7 +5,7 @@
  * bytes are those of Python.
  */
 import type { Display } from './assets/app.ts';
-import { density, toRaster, type Grid } from './evidence.ts';
+import { density, mayReach, toRaster, type Grid } from './evidence.ts';
 import type { Placement } from './preprocess.ts';
 
 const FULL = 255;
@@ -49,11 +49,12 @@ export class Painter {
     placement: Placement,
     { bias, temperature }: { readonly bias: number; readonly temperature: number },
   ): Uint8ClampedArray<ArrayBuffer> {
-    const shares = toRaster(density(evidence, bias, temperature), placement, height, width);
+    const calibrated = density(evidence, bias, temperature);
+    const shares = toRaster(calibrated, placement, height, width);
     const picture = this.coloured(grey, shares);
-    for (const [level, dashed] of this.display.contours.map((level, index) => [level, index === 0] as const)) {
-      contour(picture, shares, height, width, f(level), dashed);
-    }
+    this.display.contours.forEach((level, index) => {
+      if (mayReach(calibrated, level)) contour(picture, shares, height, width, f(level), index === 0);
+    });
     return new Uint8ClampedArray(picture.buffer);
   }
 
@@ -115,7 +116,10 @@ function contour(
     for (let x = 0; x < columns; x++) inside[y * columns + x] = shares[from + x]! >= level ? 1 : 0;
   }
   const outside = inside.map((value) => 1 - value);
-  for (const [pixels, colour] of [[LINE, BLACK], [LINE - 1, WHITE]] as const) {
+  for (const [pixels, colour] of [
+    [LINE, BLACK],
+    [LINE - 1, WHITE],
+  ] as const) {
     const [one, other] = [grown(inside, rows, columns, pixels), grown(outside, rows, columns, pixels)];
     for (let at = 0; at < one.length; at++) {
       if (!one[at] || !other[at]) continue;

@@ -45,13 +45,7 @@ export function preprocess(pixels: Uint8Array, height: number, width: number, si
 }
 
 /** `pixels` [height, width] at another size: [rows, columns]. */
-export function resample(
-  pixels: Uint8Array,
-  height: number,
-  width: number,
-  rows: number,
-  columns: number,
-): Uint8Array {
+export function resample(pixels: Uint8Array, height: number, width: number, rows: number, columns: number): Uint8Array {
   if (rows === height && columns === width) return pixels;
   const down = tapsOf(height, rows);
   const across = tapsOf(width, columns);

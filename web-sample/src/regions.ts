@@ -1,6 +1,6 @@
 /** Where an evidence map speaks for a fracture: regions as boxes on the radiograph, each with its part of the evidence. */
 import type { Display } from './assets/app.ts';
-import { density, toRaster, type Grid } from './evidence.ts';
+import { density, mayReach, toRaster, type Grid } from './evidence.ts';
 import type { Placement } from './preprocess.ts';
 
 export interface Region {
@@ -22,22 +22,22 @@ export function evidenceRegions(
   { bias, temperature }: { readonly bias: number; readonly temperature: number },
   { outline, least }: Pick<Display, 'outline' | 'least'>,
 ): Region[] {
+  const calibrated = density(evidence, bias, temperature);
+  if (!mayReach(calibrated, outline)) return [];
   const scale = Math.min(1, LONGER_SIDE / Math.max(placement.height, placement.width));
   const height = Math.max(1, roundHalfToEven(placement.height * scale));
   const width = Math.max(1, roundHalfToEven(placement.width * scale));
-  const added = toRaster(density(evidence, bias, temperature), placement, height, width);
+  const added = toRaster(calibrated, placement, height, width);
   // from a density to what each sample adds
   const area = placement.rows * placement.columns;
   const factor = f((100 * area) / placement.size ** 2 / added.length);
   const from = f((outline * 100 * area) / placement.size ** 2 / added.length);
-  let [speaking, largest] = [0, -Infinity];
+  let speaking = 0;
   for (let at = 0; at < added.length; at++) {
     const value = f(added[at]! * factor);
     added[at] = value;
     if (value > 0) speaking += value;
-    if (value > largest) largest = value;
   }
-  if (largest < from) return [];
   const down = placement.height / height;
   const across = placement.width / width;
   return connected(added, height, width, from)
@@ -83,7 +83,8 @@ function connected(values: Float32Array, height: number, width: number, from: nu
       part.left = Math.min(part.left, x);
       part.right = Math.max(part.right, x + 1);
       for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
-        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) visit(row * width + column);
+        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++)
+          visit(row * width + column);
       }
     }
     parts.push(part);

@@ -45,7 +45,8 @@ export async function checkEngine(assets: Assets, run: Engine['run']): Promise<{
     ] as const;
     for (const [name, values, wanted, tolerance] of pairs) {
       const off = largestDifference(values, wanted);
-      if (!(off <= tolerance)) problems.push(`${vector.name}: ${name} is off by ${off.toPrecision(3)}, ${tolerance} at most`);
+      if (!(off <= tolerance))
+        problems.push(`${vector.name}: ${name} is off by ${off.toPrecision(3)}, ${tolerance} at most`);
     }
   }
   return { problems, runs };
@@ -70,7 +71,7 @@ function checkVector(assets: Assets, vector: Vector, painter: Painter): string[]
   const picture = painter.painted(raster.pixels, raster.height, raster.width, evidence, placement, calibration);
   const differing: [string, number][] = [
     ['network input', differingBytes(input, golden(assets, vector.input).pixels)],
-    ['overlay', differingBytes(withoutAlpha(picture), decodeRgb(assets, vector.overlay))],
+    ['overlay', differingFrom(picture, decodeRgb(assets, vector.overlay))],
   ];
   const decision = decide(app, contract, placement, vector.probability, evidence);
   const wrong = [
@@ -114,14 +115,20 @@ function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<number>):
   return most;
 }
 
-function differingBytes(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
+function differingBytes(found: Uint8Array, wanted: Uint8Array): number {
   let count = Math.abs(found.length - wanted.length);
   for (let at = 0; at < Math.min(found.length, wanted.length); at++) if (found[at] !== wanted[at]) count++;
   return count;
 }
 
-function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
-  return Uint8Array.from({ length: (rgba.length / 4) * 3 }, (_, at) => rgba[Math.floor(at / 3) * 4 + (at % 3)]!);
+/** How many bytes of RGBA differ from RGB. */
+function differingFrom(rgba: Uint8ClampedArray, rgb: Uint8Array): number {
+  if (rgba.length / 4 !== rgb.length / 3) return rgb.length;
+  let count = 0;
+  for (let at = 0, from = 0; at < rgb.length; at += 3, from += 4) {
+    for (let channel = 0; channel < 3; channel++) if (rgba[from + channel] !== rgb[at + channel]) count++;
+  }
+  return count;
 }
 
 function decodeRgb(assets: Assets, file: string): Uint8Array {

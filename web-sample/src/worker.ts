@@ -63,16 +63,16 @@ async function attempt(
   try {
     const opened = await when(() => Engine.open(assets.files.get(assets.app.model)!, assets.contract, accelerator));
     engine = opened;
-    const check = () => checkEngine(assets, (input) => when(() => opened.run(input)));
-    const first = await check();
-    const { problems, runs } = first.problems.length ? first : await check(); // the first runs warm up
+    const { problems, runs } = await checkEngine(assets, (input) => when(() => opened.run(input)));
     const milliseconds = runs.sort((one, other) => one - other)[Math.floor(runs.length / 2)]!;
     if (!problems.length) return { engine, tried: { accelerator, state: 'in use', problems, milliseconds } };
     engine.close();
     return { tried: { accelerator, state: 'not used', problems, milliseconds } };
   } catch (error) {
     engine?.close();
-    return { tried: { accelerator, state: 'not used', problems: [error instanceof Error ? error.message : String(error)] } };
+    return {
+      tried: { accelerator, state: 'not used', problems: [error instanceof Error ? error.message : String(error)] },
+    };
   }
 }
 

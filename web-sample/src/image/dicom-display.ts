@@ -57,7 +57,10 @@ function voiOf(scopes: DataSet[], values: Float64Array): { toGrey: ToGrey; note:
   if (text(scopes[0]!, 'x00080060') === 'CT' && numbers(scopes, 'x00281052').length) {
     return { toGrey: greyByWindow(...BONE)!, note: `CT bone window ${BONE.join()}: the file has none` };
   }
-  const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  const [least, most] = values.reduce(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
+  );
   return { toGrey: greyByRange(least!, most!), note: 'no window in the file: smallest to largest value' };
 }
 

@@ -47,5 +47,7 @@ export function asPixel(file: DataSet, scope: DataSet, tag: string, index = 0): 
 export function words(scope: DataSet, element: Element): Uint16Array {
   const { byteArray, byteArrayParser } = scope;
   const count = Math.floor(element.length / 2);
-  return Uint16Array.from({ length: count }, (_, at) => byteArrayParser.readUint16(byteArray, element.dataOffset + 2 * at));
+  return Uint16Array.from({ length: count }, (_, at) =>
+    byteArrayParser.readUint16(byteArray, element.dataOffset + 2 * at),
+  );
 }

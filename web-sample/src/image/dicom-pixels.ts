@@ -46,7 +46,12 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** Stored values of the first frame; raises `ImageError`, and whatever a decoder raises. */
-export async function storedValues(file: DataSet, width: number, height: number, frames: number): Promise<StoredValues> {
+export async function storedValues(
+  file: DataSet,
+  width: number,
+  height: number,
+  frames: number,
+): Promise<StoredValues> {
   const layout = layoutOf(file, width, height, frames);
   const syntax = text(file, 'x00020010');
   if (syntax in UNCOMPRESSED) {
@@ -65,7 +70,10 @@ export async function storedValues(file: DataSet, width: number, height: number,
     return asStored(bytes, layout, true, low);
   }
   if (syntax === JPEG_BASELINE) return baseline(frame(file, frames).slice(), layout);
-  throw new ImageError(`DICOM file with a compression that cannot be read here (${NAMES[syntax] ?? 'unknown'})`, CONVERT);
+  throw new ImageError(
+    `DICOM file with a compression that cannot be read here (${NAMES[syntax] ?? 'unknown'})`,
+    CONVERT,
+  );
 }
 
 function layoutOf(file: DataSet, width: number, height: number, frames: number): Layout {
@@ -77,7 +85,10 @@ function layoutOf(file: DataSet, width: number, height: number, frames: number):
   const isJpegColour = photometric.startsWith('YBR') && text(file, 'x00020010') === JPEG_BASELINE;
   const isColour = channels === 3 && (photometric === 'RGB' || isJpegColour) && bits === 8;
   if (!isGrey && !isColour) {
-    throw new ImageError('DICOM file with a pixel format that is not supported', 'grey of 8 or 16 bits, or RGB of 8, can be read');
+    throw new ImageError(
+      'DICOM file with a pixel format that is not supported',
+      'grey of 8 or 16 bits, or RGB of 8, can be read',
+    );
   }
   return {
     width,
@@ -96,14 +107,16 @@ function plainBytes(file: DataSet, { width, height, frames, channels, bytes }: L
   const { dataOffset, length } = file.elements['x7fe00010']!;
   const size = width * height * channels * bytes;
   const there = Math.min(length, file.byteArray.length - dataOffset);
-  if (there < size * frames) throw new ImageError(`truncated DICOM file: ${there} of ${size * frames} bytes of pixel data`);
+  if (there < size * frames)
+    throw new ImageError(`truncated DICOM file: ${there} of ${size * frames} bytes of pixel data`);
   return file.byteArray.slice(dataOffset, dataOffset + size);
 }
 
 /** The compressed bytes of the first frame. */
 function frame(file: DataSet, frames: number): Uint8Array {
   const element = file.elements['x7fe00010']!;
-  if (frames > 1 && element.basicOffsetTable?.length) return dicomParser.readEncapsulatedImageFrame(file, element, 0) as Uint8Array;
+  if (frames > 1 && element.basicOffsetTable?.length)
+    return dicomParser.readEncapsulatedImageFrame(file, element, 0) as Uint8Array;
   const fragments = frames > 1 ? 1 : (element.fragments?.length ?? 0);
   return dicomParser.readEncapsulatedPixelDataFromFragments(file, element, 0, fragments) as Uint8Array;
 }
@@ -111,10 +124,12 @@ function frame(file: DataSet, frames: number): Uint8Array {
 async function baseline(jpeg: Uint8Array<ArrayBuffer>, { width, height, channels }: Layout): Promise<StoredValues> {
   inspectJpeg(jpeg);
   const picture = await browserPixels(jpeg);
-  if (picture.width !== width || picture.height !== height) throw new ImageError('damaged DICOM file: its JPEG has another size');
+  if (picture.width !== width || picture.height !== height)
+    throw new ImageError('damaged DICOM file: its JPEG has another size');
   const values = new Uint8Array(width * height * channels);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    for (let channel = 0; channel < channels; channel++) values[pixel * channels + channel] = picture.data[pixel * 4 + channel]!;
+    for (let channel = 0; channel < channels; channel++)
+      values[pixel * channels + channel] = picture.data[pixel * 4 + channel]!;
   }
   return { values, channels, notes: [] };
 }
@@ -129,7 +144,10 @@ function asStored(bytes: Uint8Array, layout: Layout, isLittle: boolean, highBit:
     return { values, channels, notes: [] };
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const raw = layout.bytes === 1 ? bytes : Uint16Array.from({ length: width * height }, (_, at) => view.getUint16(2 * at, isLittle));
+  const raw =
+    layout.bytes === 1
+      ? bytes
+      : Uint16Array.from({ length: width * height }, (_, at) => view.getUint16(2 * at, isLittle));
   const bits = 8 * layout.bytes;
   const low = highBit - layout.bitsStored + 1;
   const isPart = layout.bitsStored > 0 && layout.bitsStored < bits && low >= 0 && highBit < bits;
@@ -137,7 +155,9 @@ function asStored(bytes: Uint8Array, layout: Layout, isLittle: boolean, highBit:
   const kept = isPart ? layout.bitsStored : bits;
   // shifted to the top of 32 bits and back down, so that a signed type brings its sign along
   const lift = 32 - bits + above;
-  const cut = isSigned ? (word: number) => (word << lift) >> (32 - kept) : (word: number) => (word << lift) >>> (32 - kept);
+  const cut = isSigned
+    ? (word: number) => (word << lift) >> (32 - kept)
+    : (word: number) => (word << lift) >>> (32 - kept);
   const mask = 2 ** bits - 1;
   const beside = mask ^ (((2 ** kept - 1) << (isPart ? low : 0)) & mask);
   const isClean = (word: number): boolean => !(word & beside) || ((cut(word) << (isPart ? low : 0)) & mask) === word;

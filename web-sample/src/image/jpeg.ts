@@ -94,6 +94,9 @@ function checkCanvas(): void {
   context.putImageData(pattern, 0, 0);
   const found = context.getImageData(0, 0, 16, 16).data;
   if (!found.every((value, at) => value === pattern.data[at])) {
-    throw new ImageError('this browser alters pixels that are read from a canvas, so JPEG files cannot be read', 'save it as PNG');
+    throw new ImageError(
+      'this browser alters pixels that are read from a canvas, so JPEG files cannot be read',
+      'save it as PNG',
+    );
   }
 }

@@ -67,7 +67,7 @@ function fromPalette(png: DecodedPng, palette: readonly (readonly number[])[]): 
 
 function fromSamples(png: DecodedPng): Samples {
   const { width, height, channels, depth } = png;
-  const data = depth === 16 ? Uint16Array.from(png.data) : depth === 8 ? Uint8Array.from(png.data) : scaled(png);
+  const data = depth < 8 ? scaled(png) : png.data instanceof Uint16Array ? png.data : new Uint8Array(png.data);
   const samples = { width, height, channels, data };
   // of 16 bits the transparent colour is ignored, as in Python
   return png.transparency && depth === 8 ? withKey(samples, png.transparency) : samples;

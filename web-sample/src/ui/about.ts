@@ -36,15 +36,21 @@ export function fillAbout(report: Report, tried: readonly Tried[], assets: URL):
       ['Attribution', contract.training_data.attribution],
     ]),
     make('h3', {}, 'Self-test in this browser'),
-    make('p', {}, `The page's own code gives the same bytes as the bundle's ${report.vectors} golden vectors. Each accelerator must stay within their tolerance, or is not used.`),
+    make(
+      'p',
+      {},
+      `The page's own code gives the same bytes as the bundle's ${report.vectors} golden vectors. Each accelerator must stay within their tolerance, or is not used.`,
+    ),
     make('ul', { id: 'accelerators' }, ...tried.map(accelerator)),
     make('h3', {}, 'Certificate'),
     ...certificate(report),
-    folded('The whole certificate', 'certificate', () => make('iframe', {
-      title: 'Certificate',
-      sandbox: 'allow-same-origin', // no scripts; the same origin lets it be read without a network
-      src: new URL('certificate.html', assets).href,
-    })),
+    folded('The whole certificate', 'certificate', () =>
+      make('iframe', {
+        title: 'Certificate',
+        sandbox: 'allow-same-origin', // no scripts; the same origin lets it be read without a network
+        src: new URL('certificate.html', assets).href,
+      }),
+    ),
     make('h3', {}, 'Model card'),
     folded('The model card', 'model-card', () => card),
   );
@@ -62,8 +68,18 @@ function certificate({ certificate, app }: Report): HTMLElement[] {
   if (!mine || !data) return [make('p', {}, 'There is none for this file.')];
   const { verdict } = mine;
   return [
-    make('p', {}, `Verdict: ${verdict.verdict}, on ${data.n} images of ${data.name}, ${data.positives} fractured. ${verdict.flips.length} decisions changed; largest change of a probability ${verdict.max_abs_diff.toPrecision(2)}.`),
-    make('ul', {}, ...verdict.criteria.map(({ name, explanation, outcome }) => make('li', {}, `${name.replaceAll('_', ' ')}: ${outcome} (${explanation})`))),
+    make(
+      'p',
+      {},
+      `Verdict: ${verdict.verdict}, on ${data.n} images of ${data.name}, ${data.positives} fractured. ${verdict.flips.length} decisions changed; largest change of a probability ${verdict.max_abs_diff.toPrecision(2)}.`,
+    ),
+    make(
+      'ul',
+      {},
+      ...verdict.criteria.map(({ name, explanation, outcome }) =>
+        make('li', {}, `${name.replaceAll('_', ' ')}: ${outcome} (${explanation})`),
+      ),
+    ),
   ];
 }
 

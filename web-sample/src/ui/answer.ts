@@ -55,7 +55,12 @@ function title(text: string, kind: string): HTMLElement {
 }
 
 function foreignNotice(reason: string, consequence: string): HTMLElement {
-  return make('p', { class: 'notice' }, make('strong', {}, 'Not like the radiographs it knows: '), `${reason}. ${consequence}`);
+  return make(
+    'p',
+    { class: 'notice' },
+    make('strong', {}, 'Not like the radiographs it knows: '),
+    `${reason}. ${consequence}`,
+  );
 }
 
 /** To a screen reader; where an answer stands is made anew each time, which none would announce. */
@@ -80,7 +85,11 @@ function regions({ decision }: Look): HTMLElement[] {
   if (!decision.regions.length) return [];
   const items = decision.regions.map(({ box, share, logOdds }) => {
     const [x, y, width, height] = box.map(Math.round);
-    return make('li', {}, `${percent(share)} of what speaks for a fracture (+${logOdds.toFixed(2)} log-odds), ${width} × ${height} px at x ${x}, y ${y}`);
+    return make(
+      'li',
+      {},
+      `${percent(share)} of what speaks for a fracture (+${logOdds.toFixed(2)} log-odds), ${width} × ${height} px at x ${x}, y ${y}`,
+    );
   });
   return [make('h3', {}, 'Regions'), make('ol', { id: 'regions' }, ...items)];
 }
@@ -99,5 +108,10 @@ function details(look: Look, name: string): HTMLElement {
     ['Overlay', milliseconds(timings.overlay)],
     ['In all', milliseconds(total)],
   ];
-  return make('details', {}, make('summary', {}, `Details: ${milliseconds(total)} on the ${ACCELERATOR_NAMES[look.accelerator]}`), facts(rows));
+  return make(
+    'details',
+    {},
+    make('summary', {}, `Details: ${milliseconds(total)} on the ${ACCELERATOR_NAMES[look.accelerator]}`),
+    facts(rows),
+  );
 }

@@ -7,7 +7,10 @@ const [WIDTH, HEIGHT, GREY] = [240, 16, 110];
 
 export function drawLegend(display: Display): void {
   const canvas = make('canvas', { width: `${WIDTH}`, height: `${HEIGHT}`, 'aria-hidden': 'true' });
-  const shares = Float32Array.from({ length: WIDTH * HEIGHT }, (_, at) => ((at % WIDTH) / (WIDTH - 1)) * display.full_scale);
+  const shares = Float32Array.from(
+    { length: WIDTH * HEIGHT },
+    (_, at) => ((at % WIDTH) / (WIDTH - 1)) * display.full_scale,
+  );
   const words = new Painter(display).coloured(new Uint8Array(WIDTH * HEIGHT).fill(GREY), shares);
   const context = canvas.getContext('2d')!;
   context.putImageData(new ImageData(new Uint8ClampedArray(words.buffer), WIDTH, HEIGHT), 0, 0);

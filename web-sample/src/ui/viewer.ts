@@ -17,7 +17,10 @@ export function connectViewer(): void {
 /** Show what was found; the evidence only where it counts. */
 export function show(look: Look, counts: boolean): void {
   const { width, height, plain, painted: evidence } = look.picture;
-  for (const [id, pixels] of [['plain', plain], ['painted', evidence]] as const) {
+  for (const [id, pixels] of [
+    ['plain', plain],
+    ['painted', evidence],
+  ] as const) {
     const canvas = byId<HTMLCanvasElement>(id);
     canvas.width = width;
     canvas.height = height;

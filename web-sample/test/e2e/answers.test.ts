@@ -84,13 +84,20 @@ test('the self-test passes, and nothing is left to choose but a file', async () 
 });
 
 test('phantoms are answered as Python answers them', async () => {
-  await compare('phantoms', cases.filter(({ real }) => !real));
+  await compare(
+    'phantoms',
+    cases.filter(({ real }) => !real),
+  );
 });
 
 const radiographs = cases.filter(({ real }) => real);
-test('radiographs are answered as Python answers them', { skip: radiographs.length ? false : 'no radiographs here' }, async () => {
-  await compare('radiographs', radiographs);
-});
+test(
+  'radiographs are answered as Python answers them',
+  { skip: radiographs.length ? false : 'no radiographs here' },
+  async () => {
+    await compare('radiographs', radiographs);
+  },
+);
 
 test("the overlay's pixels are Python's", async () => {
   let [off, all] = [0, 0];
@@ -105,7 +112,13 @@ test("the overlay's pixels are Python's", async () => {
 });
 
 test('JPEG files and JPEG in DICOM have the grey levels of Python, turned as their EXIF says', async () => {
-  const { cases: written, bytes: content } = load<{ name: string; content: Place; pixels: Place; width: number; height: number }>('files');
+  const { cases: written, bytes: content } = load<{
+    name: string;
+    content: Place;
+    pixels: Place;
+    width: number;
+    height: number;
+  }>('files');
   const some = written.filter(({ name }) => name.endsWith('.jpg') || name === 'baseline.dcm');
   assert.ok(some.length > 8);
   let [most, off, all] = [0, 0, 0];

@@ -59,7 +59,8 @@ test('a model that computes something else is refused even where the checksum wa
 
 test('golden numbers that the runtime does not reproduce are a refusal', async () => {
   const document = JSON.parse(new TextDecoder().decode(site.read('edgefrac/golden/vectors.json')));
-  for (const row of document.vectors[0].evidence) for (const cell of row) cell[0] -= 3 * document.vectors[0].evidence_tolerance;
+  for (const row of document.vectors[0].evidence)
+    for (const cell of row) cell[0] -= 3 * document.vectors[0].evidence_tolerance;
   site.change('golden/vectors.json', new TextEncoder().encode(JSON.stringify(document)), true);
   assert.match(await refusal(), new RegExp(document.vectors[0].name));
 });
@@ -160,11 +161,17 @@ test('nothing goes anywhere else, and could not', async () => {
   await visit.page.click('#certificate summary');
   await visit.page.frameLocator('iframe').locator('h1').waitFor();
   await visit.page.waitForFunction(() => document.documentElement.dataset['offline'] === 'ready');
-  const elsewhere = visit.requests.filter((url) => !url.startsWith(site.address) && !url.startsWith(`blob:${site.address}`));
+  const elsewhere = visit.requests.filter(
+    (url) => !url.startsWith(site.address) && !url.startsWith(`blob:${site.address}`),
+  );
   assert.deepEqual(elsewhere, []);
   assert.deepEqual(visit.errors, []);
   const other = await Site.open();
-  const reach = (url: string): Promise<string> => fetch(url, { mode: 'no-cors' }).then(() => 'reached', () => 'blocked');
+  const reach = (url: string): Promise<string> =>
+    fetch(url, { mode: 'no-cors' }).then(
+      () => 'reached',
+      () => 'blocked',
+    );
   assert.equal(await visit.page.evaluate(reach, other.address), 'blocked');
   // the worker, which has the image, is held by the same policy
   assert.equal(await visit.page.workers()[0]!.evaluate(reach, other.address), 'blocked');
@@ -176,7 +183,8 @@ test('all works with a keyboard, and has a name for a screen reader', async () =
   const visit = await Visit.to(browser, site.address);
   const { page } = visit;
   await visit.give(IMAGE);
-  if (await page.getByRole('button', { name: 'all the same' }).count()) await page.getByRole('button', { name: 'all the same' }).click();
+  if (await page.getByRole('button', { name: 'all the same' }).count())
+    await page.getByRole('button', { name: 'all the same' }).click();
   await page.getByRole('slider', { name: 'Evidence' }).focus();
   for (let step = 0; step < 10; step++) await page.keyboard.press('ArrowLeft');
   assert.equal(await page.textContent('#opacity-value'), '90 %');
@@ -194,7 +202,16 @@ test('all works with a keyboard, and has a name for a screen reader', async () =
   assert.match((await page.getByRole('img').getAttribute('aria-label'))!, /evidence/);
   const nameless = await page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('button, input, iframe, dialog')]
-      .filter((one) => !(one.textContent || one.ariaLabel || one.title || one.getAttribute('aria-labelledby') || (one as HTMLInputElement).labels?.length))
+      .filter(
+        (one) =>
+          !(
+            one.textContent ||
+            one.ariaLabel ||
+            one.title ||
+            one.getAttribute('aria-labelledby') ||
+            (one as HTMLInputElement).labels?.length
+          ),
+      )
       .map(({ outerHTML }) => outerHTML),
   );
   assert.deepEqual(nameless, []);
@@ -202,14 +219,18 @@ test('all works with a keyboard, and has a name for a screen reader', async () =
 });
 
 test('on a phone nothing is wider than the screen, and the notice stays in sight', async () => {
-  const visit = await Visit.to(browser, site.address, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const visit = await Visit.to(browser, site.address, {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+  });
   const { page } = visit;
   await visit.give(IMAGE);
   await page.click('#answer details summary');
   const width = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth);
   assert.equal(await width(), 390);
   await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
-  assert.ok(((await page.locator('#notice').boundingBox())!.y) >= 0);
+  assert.ok((await page.locator('#notice').boundingBox())!.y >= 0);
   await page.click('#about-open');
   await page.click('#model-card summary');
   assert.equal(await width(), 390);
@@ -233,8 +254,12 @@ test('a GPU is used only if it passes the self-test and is faster', async (conte
   const software = await launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--ignore-gpu-blocklist');
   const visit = await Visit.to(software, site.address);
   const { page } = visit;
-  await page.waitForFunction(() => document.querySelectorAll('#accelerators li').length > 1, null, { timeout: 180_000 });
-  const tried = await page.evaluate(() => [...document.querySelectorAll('#accelerators li')].map(({ textContent }) => textContent!));
+  await page.waitForFunction(() => document.querySelectorAll('#accelerators li').length > 1, null, {
+    timeout: 180_000,
+  });
+  const tried = await page.evaluate(() =>
+    [...document.querySelectorAll('#accelerators li')].map(({ textContent }) => textContent!),
+  );
   const answer = await visit.give(IMAGE);
   assert.notEqual(typeof answer, 'string');
   const used = tried.filter((line) => line.includes('in use'));

@@ -12,7 +12,10 @@ const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch:
 
 const { cases } = load<{ file: string; real: boolean; row: { regions: unknown[]; foreign?: string } }>('answers');
 const phantoms = cases.filter(({ real }) => !real);
-const shown = phantoms.find(({ row }) => row.regions.length && !row.foreign) ?? phantoms.find(({ row }) => !row.foreign) ?? phantoms[0]!;
+const shown =
+  phantoms.find(({ row }) => row.regions.length && !row.foreign) ??
+  phantoms.find(({ row }) => !row.foreign) ??
+  phantoms[0]!;
 const strange = phantoms.find(({ row }) => row.foreign);
 
 const pictures: [string, BrowserContextOptions, { file: string } | undefined][] = [

@@ -6,7 +6,9 @@ import { loadAssets, type Assets } from '../../src/assets/load.ts';
 export const FOLDER = 'public/edgefrac';
 
 /** Load the assets with some files' bytes changed on the way. */
-export async function assetsWith(change: (path: string, bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>): Promise<Assets> {
+export async function assetsWith(
+  change: (path: string, bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
+): Promise<Assets> {
   const real = globalThis.fetch;
   globalThis.fetch = (address) => {
     const path = decodeURIComponent((address as URL).pathname.slice('/edgefrac/'.length));

@@ -33,7 +33,8 @@ export class Site {
     const server = createServer((request, response) => {
       const path = decodeURIComponent(new URL(request.url!, 'http://any').pathname).slice(1) || 'index.html';
       const file = join(ROOT, normalize(path));
-      if (!file.startsWith(ROOT) || !existsSync(file) || !statSync(file).isFile()) return void response.writeHead(404).end();
+      if (!file.startsWith(ROOT) || !existsSync(file) || !statSync(file).isFile())
+        return void response.writeHead(404).end();
       const type = TYPES[extname(file)] ?? 'application/octet-stream';
       response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache' });
       return void response.end(site.changed.get(path) ?? readFileSync(file));

@@ -5,7 +5,13 @@ import type { Look } from '../../src/messages.ts';
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 export function launch(...more: string[]): Promise<Browser> {
-  const args = ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', ...more];
+  const args = [
+    '--no-sandbox',
+    '--disable-quic',
+    '--disable-background-networking',
+    '--disable-component-update',
+    ...more,
+  ];
   return chromium.launch({ executablePath: CHROMIUM, args: more.length ? args : [...args, '--disable-gpu'] });
 }
 
@@ -74,10 +80,15 @@ export class Visit {
       });
     });
     await this.page.setInputFiles('#file', file);
-    const answer = (await found) as string | (Omit<Answer, 'evidence' | 'networkInput'> & { evidence: string; networkInput: string });
+    const answer = (await found) as
+      string | (Omit<Answer, 'evidence' | 'networkInput'> & { evidence: string; networkInput: string });
     if (typeof answer === 'string') return answer;
     const bytes = (encoded: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(encoded, 'base64'));
-    return { ...answer, networkInput: bytes(answer.networkInput), evidence: new Float32Array(bytes(answer.evidence).buffer) };
+    return {
+      ...answer,
+      networkInput: bytes(answer.networkInput),
+      evidence: new Float32Array(bytes(answer.evidence).buffer),
+    };
   }
 
   /** The pixels of a canvas, RGBA. */

@@ -24,7 +24,10 @@ test('one changed byte in any file is refused by its checksum', async () => {
   const { app } = await readAssets();
   for (const { path, bytes } of app.files) {
     const changed = assetsWith((name, content) => (name === path ? flipped(content, bytes >> 1) : content));
-    await assert.rejects(changed, (error) => error instanceof RefusedError && error.message.startsWith(`${path}: changed`));
+    await assert.rejects(
+      changed,
+      (error) => error instanceof RefusedError && error.message.startsWith(`${path}: changed`),
+    );
   }
 });
 
@@ -34,7 +37,10 @@ test('one changed byte of a golden input or overlay fails the check even where t
     const path = `golden/${vectors[0]![kind]}`;
     const other = `golden/${vectors[1]![kind]}`;
     const problems = checkCode(await resealed(path, new Uint8Array(readFileSync(join(FOLDER, other)))));
-    assert.ok(problems.some((line) => line.startsWith(vectors[0]!.name)), problems.join());
+    assert.ok(
+      problems.some((line) => line.startsWith(vectors[0]!.name)),
+      problems.join(),
+    );
   }
 });
 
@@ -69,16 +75,32 @@ test('an accelerator beyond the tolerance is told, one within is not', async () 
       return Promise.resolve({ probability: Float32Array.from(vector.probability), evidence, milliseconds: 1 });
     };
   };
-  assert.deepEqual((await checkEngine(assets, answering((tolerance) => 0.9 * tolerance))).problems, []);
-  const far = await checkEngine(assets, answering((tolerance) => 1.2 * tolerance));
+  assert.deepEqual(
+    (
+      await checkEngine(
+        assets,
+        answering((tolerance) => 0.9 * tolerance),
+      )
+    ).problems,
+    [],
+  );
+  const far = await checkEngine(
+    assets,
+    answering((tolerance) => 1.2 * tolerance),
+  );
   assert.equal(far.problems.length, assets.vectors.length);
-  const broken = await checkEngine(assets, answering(() => Number.NaN));
+  const broken = await checkEngine(
+    assets,
+    answering(() => Number.NaN),
+  );
   assert.equal(broken.problems.length, assets.vectors.length);
 });
 
 test('a name that leads out of the folder is refused', async () => {
   const evil = assetsWith((name, content) =>
-    name === 'app.json' ? encoded(new TextDecoder().decode(content).replace('contract.json', '../contract.json')) : content,
+    name === 'app.json'
+      ? encoded(new TextDecoder().decode(content).replace('contract.json', '../contract.json'))
+      : content,
   );
   await assert.rejects(evil, RefusedError);
 });
@@ -92,7 +114,9 @@ function resealed(path: string, content: Bytes) {
   return assetsWith((name, bytes) => {
     if (name === path) return content;
     if (name !== 'app.json') return bytes;
-    const app = JSON.parse(new TextDecoder().decode(bytes)) as { files: { path: string; bytes: number; sha256: string }[] };
+    const app = JSON.parse(new TextDecoder().decode(bytes)) as {
+      files: { path: string; bytes: number; sha256: string }[];
+    };
     const entry = app.files.find((file) => file.path === path)!;
     entry.bytes = content.length;
     entry.sha256 = createHash('sha256').update(content).digest('hex');
