@@ -27,6 +27,8 @@ export function addressOf(file: FileEntry, folder: URL): URL {
 
 /** All files under `folder`, checked; raises `RefusedError`. */
 export async function loadAssets(folder: URL): Promise<Assets> {
+  if (!crypto.subtle)
+    throw new RefusedError(['checksums need WebCrypto, which browsers have only over https and on localhost']);
   const app = parsed(AppSchema, await fetched(new URL('app.json', folder), 'app.json'), 'app.json');
   const checked = await Promise.allSettled(
     app.files.map(async (file) => [file.path, await verified(file, folder)] as const),

@@ -36,6 +36,8 @@ const JPEG_LOSSLESS = ['1.2.840.10008.1.2.4.57', '1.2.840.10008.1.2.4.70'];
 const NAMES: Readonly<Record<string, string>> = {
   '1.2.840.10008.1.2.1.99': 'deflated',
   '1.2.840.10008.1.2.4.51': 'JPEG with 12 bits',
+  '1.2.840.10008.1.2.4.57': 'JPEG lossless in colour',
+  '1.2.840.10008.1.2.4.70': 'JPEG lossless in colour',
   '1.2.840.10008.1.2.4.80': 'JPEG-LS',
   '1.2.840.10008.1.2.4.81': 'JPEG-LS',
   '1.2.840.10008.1.2.4.90': 'JPEG 2000',
