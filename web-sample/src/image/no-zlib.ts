@@ -1,0 +1,2 @@
+/** There is no zlib in a browser. */
+export default undefined;
