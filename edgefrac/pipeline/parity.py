@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgefrac.benchmarking.document import Parity, Row
 from edgefrac.benchmarking.measure import Candidate, ModelFile, reason_of
-from edgefrac.contract import Contract, remembered
+from edgefrac.contract import ON_CODES, Contract, Precision, remembered
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError, EdgeFracError, ImageError, MissingExtraError
 from edgefrac.evaluation import Answers, Collection, collect
@@ -26,7 +26,7 @@ from edgefrac.verification.verdict import Limits
 _SEED = 20261126
 _TRIED = 4
 _EMULATED_SECONDS = 240.0
-"""For the answers of one file on one emulated device; then its parity is of fewer radiographs, as its figures say."""
+"""For the answers of one int8 file on one emulated device; then its parity is of fewer radiographs, as its figures say."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _asked(
     contract, own = on_cpu[file]
     try:
         plain = backend.device == "cpu" and backend.bare
-        answers = own if plain else _answers(backend, file, panel.images, track)
+        answers = own if plain else _answers(backend, candidate.file, contract.precision, panel.images, track)
         n = len(answers.probability)
         beside, asked = _reference(file, files, on_cpu), Collection(panel.collection.cases[:n])
         verdict = judge_answers(asked, _first(on_cpu[beside][1], n), answers, contract, Limits())
@@ -169,14 +169,19 @@ def _asked(
     return row.model_copy(update={"parity": parity})
 
 
-def _answers(backend: Backend, file: ModelFile, images: NDArray[np.uint8], track: Track) -> Answers:
-    """Of an emulated device only to the first images, as many as it has time for: its own may be ten seconds each."""
+def _answers(
+    backend: Backend, file: ModelFile, precision: Precision, images: NDArray[np.uint8], track: Track
+) -> Answers:
+    """Of an emulated device only to the first images, as many as it has time for, which may be ten seconds each.
+
+    Float files are held number by number, so that few images tell.
+    """
     tried, most = min(_TRIED, len(images)), len(images)
     started = time.monotonic()
     first = backend.answers(file.path, images[:tried], track)
     if backend.evidence_level == "emulated":
         each = (time.monotonic() - started) / tried
-        most = min(most, tried + int(_EMULATED_SECONDS / each))
+        most = min(most, tried + int(_EMULATED_SECONDS / each)) if precision in ON_CODES else tried
     if most == tried:
         return Answers(first.probability, first.evidence)
     rest = backend.answers(file.path, images[tried:most], track)
