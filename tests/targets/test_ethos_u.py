@@ -69,6 +69,7 @@ def test_it_answers_as_the_ordinary_int8_file(student: Student) -> None:
         assert found.evidence is not None and wanted.evidence is not None
         assert found.evidence.dtype == found.probability.dtype == np.float32
         np.testing.assert_array_equal(found.evidence, wanted.evidence)
+        assert ours.contract.outputs[0].cells == theirs.contract.outputs[1].cells == found.evidence.shape[:2]
         np.testing.assert_allclose(found.probability, wanted.probability, atol=3e-7)
         spread.append(wanted.probability[0])
     assert np.ptp(spread) > 0.01
