@@ -52,6 +52,9 @@ class Accelerators(private val opener: EngineOpener, private val selfTest: SelfT
         throw Refusal(trials.joinToString("\n", "No processor of this phone computes what the model was certified for.\n") { "${it.accelerator}: ${it.words}" })
     }
 
+    /** Ask every accelerator again at the next [choose]. */
+    fun forget() = memory.write(NAME, "")
+
     private fun tried(accelerator: Accelerator, before: Trial?, trials: List<Trial>): Pair<Engine?, Trial> {
         // a driver that takes the app down leaves this behind, and is not tried a second time
         if (before == null) remember(trials + Trial(accelerator, Verdict.REFUSED, DIED))
@@ -83,7 +86,10 @@ class Accelerators(private val opener: EngineOpener, private val selfTest: SelfT
 
     private fun remembered(): List<Trial> = try {
         val json = Json.parse(memory.read(NAME) ?: return emptyList(), "what was remembered").requireSchema(SCHEMA)
-        if (json["identity"].text() != identity) emptyList() else json["trials"].items().map(::trial)
+        val trials = json["trials"].items().map(::trial)
+        // where nothing passed, the reason may have been a passing one, such as too little memory
+        val hopeless = trials.size == Accelerator.order.size && trials.none { it.verdict == Verdict.PASSED }
+        if (json["identity"].text() != identity || hopeless) emptyList() else trials
     } catch (_: Refusal) {
         emptyList()
     }

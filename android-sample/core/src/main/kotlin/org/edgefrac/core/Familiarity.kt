@@ -7,6 +7,9 @@ sealed interface Foreign {
     /** The file is coloured, and radiographs are grey. */
     object Coloured : Foreign
 
+    /** A camera took it, so it shows film or a screen, with perspective and glare. */
+    object Photographed : Foreign
+
     /** It looks unlike the training radiographs: [distance] is beyond [limit]. */
     class Unlike(val distance: Double, val limit: Double) : Foreign
 }
@@ -23,6 +26,7 @@ class Familiarity(private val contract: Contract, private val display: Display) 
     }
 
     fun foreign(radiograph: Radiograph, input: ByteArray): Foreign? {
+        if (radiograph.photographed) return Foreign.Photographed
         if (radiograph.chroma > display.coloured) return Foreign.Coloured
         val distance = distance(input) ?: return null
         val limit = contract.familiar?.limit ?: return null

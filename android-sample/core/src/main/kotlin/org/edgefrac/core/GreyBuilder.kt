@@ -25,9 +25,9 @@ class GreyBuilder(private val width: Int, private val height: Int) {
     }
 
     /** The image, once every pixel was added. */
-    fun radiograph(orientation: Int, notes: List<String>): Radiograph {
+    fun radiograph(orientation: Int = 1, photographed: Boolean = false, notes: List<String> = emptyList()): Radiograph {
         check(filled == pixels.size) { "$filled of ${pixels.size} pixels" }
         val chroma = colour.toDouble() / filled / 255
-        return Radiograph(Raster(width, height, pixels).oriented(orientation), chroma, notes)
+        return Radiograph(Raster(width, height, pixels).oriented(orientation), chroma, photographed, notes)
     }
 }

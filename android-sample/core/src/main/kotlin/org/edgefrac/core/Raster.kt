@@ -31,5 +31,8 @@ class Raster(val width: Int, val height: Int, val pixels: ByteArray) {
     }
 }
 
-/** A radiograph as read: its grey [raster], how coloured the file was (0 to 1), and what the reader had to do. */
-class Radiograph(val raster: Raster, val chroma: Double, val notes: List<String> = emptyList())
+/**
+ * A radiograph as read: its grey [raster], how coloured the file was (0 to 1), whether a camera took it, and what the
+ * reader had to do.
+ */
+class Radiograph(val raster: Raster, val chroma: Double, val photographed: Boolean = false, val notes: List<String> = emptyList())

@@ -9,7 +9,7 @@ fun interface PngDecoder {
 
 /** Opaque ARGB, row by row. */
 class Pixels(val width: Int, val height: Int, val argb: IntArray) {
-    fun radiograph(): Radiograph = GreyBuilder(width, height).apply { add(argb, argb.size) }.radiograph(1, emptyList())
+    fun radiograph(): Radiograph = GreyBuilder(width, height).apply { add(argb, argb.size) }.radiograph()
 }
 
 /** How far an accelerator's answers are from the golden vectors at most; [milliseconds] is the last run's time. */
