@@ -45,14 +45,21 @@ class LiteRtEngine private constructor(
     }
 
     companion object {
-        /** Compile the asset [path] for one accelerator alone; throws a `LiteRtException` where the phone cannot. */
+        /**
+         * Compile the asset [path] for one accelerator alone; throws a `LiteRtException` where the phone cannot, and a
+         * [Refusal] where LiteRT has no library for its processor.
+         */
         fun open(assets: AssetManager, path: String, contract: Contract, accelerator: Accelerator): LiteRtEngine {
             val alone = when (accelerator) {
                 Accelerator.NPU -> LiteRtAccelerator.NPU
                 Accelerator.GPU -> LiteRtAccelerator.GPU
                 Accelerator.CPU -> LiteRtAccelerator.CPU
             }
-            val model = CompiledModel.create(assets, path, CompiledModel.Options(alone), null)
+            val model = try {
+                CompiledModel.create(assets, path, CompiledModel.Options(alone), null)
+            } catch (error: LinkageError) {
+                throw Refusal("LiteRT has no library for this processor", error)
+            }
             return try {
                 LiteRtEngine(model, contract, accelerator)
             } catch (error: LiteRtException) {
