@@ -25,6 +25,9 @@ class Setup(val assets: AppAssets, val choice: Choice)
 /** A radiograph as it is shown: without [heat] where the model has no answer for it. */
 class Shown(val reading: Reading, val picture: Bitmap, val heat: Bitmap?, val notes: List<String>, val milliseconds: Double)
 
+/** An image to read: whether the user had it photographed, and what to do once it was read. */
+class Request(val uri: Uri, val byCamera: Boolean = false, val finally: () -> Unit = {})
+
 /** What the screen shows; [problem] says why there is no model, or no reading. */
 class State(val busy: Boolean, val setup: Setup? = null, val shown: Shown? = null, val problem: String? = null)
 
@@ -37,6 +40,7 @@ class Analyst private constructor(private val context: Context) {
     private val worker = Executors.newSingleThreadExecutor()
     private val main = Handler(Looper.getMainLooper())
     private var accelerators: Accelerators? = null // the worker's
+    private var waiting: Request? = null // an image that was shared before the model was ready
 
     var state = State(busy = true)
         private set
@@ -48,17 +52,20 @@ class Analyst private constructor(private val context: Context) {
         work { prepared() }
     }
 
-    /** Read the image at [uri], then do [finally], whether it could be read or not. */
-    fun read(uri: Uri, finally: () -> Unit) {
-        val setup = state.setup ?: return finally()
+    /** Read an image, as soon as the model is ready; [Request.finally] is done whether it could be read or not. */
+    fun read(request: Request) {
+        val setup = state.setup
+        if (setup == null || state.busy) {
+            waiting?.finally?.invoke()
+            waiting = request
+            return
+        }
         become(State(busy = true, setup))
-        work {
+        work(setup) {
             try {
-                State(busy = false, setup, shown(setup, uri))
-            } catch (refusal: Refusal) {
-                State(busy = false, setup, problem = refusal.message)
+                State(busy = false, setup, shown(setup, request))
             } finally {
-                main.post(finally)
+                main.post(request.finally)
             }
         }
     }
@@ -74,11 +81,13 @@ class Analyst private constructor(private val context: Context) {
         }
     }
 
-    private fun work(job: () -> State) = worker.execute {
+    private fun work(setup: Setup? = null, job: () -> State) = worker.execute {
         val next = try {
             job()
         } catch (refusal: Refusal) {
-            State(busy = false, problem = refusal.message)
+            State(busy = false, setup, problem = refusal.message)
+        } catch (_: OutOfMemoryError) {
+            State(busy = false, setup, problem = context.getString(R.string.too_little_memory))
         }
         main.post { become(next) }
     }
@@ -86,6 +95,11 @@ class Analyst private constructor(private val context: Context) {
     private fun become(next: State) {
         state = next
         listener?.invoke(next)
+        val request = waiting
+        if (next.setup != null && !next.busy && request != null) {
+            waiting = null
+            read(request)
+        }
     }
 
     private fun prepared(): State {
@@ -104,9 +118,9 @@ class Analyst private constructor(private val context: Context) {
     /** When this app was last updated, for LiteRT's libraries come with it. */
     private fun installed(): Long = context.packageManager.getPackageInfo(context.packageName, 0).lastUpdateTime
 
-    private fun shown(setup: Setup, uri: Uri): Shown {
+    private fun shown(setup: Setup, request: Request): Shown {
         val start = System.nanoTime()
-        val radiograph = ImageReader(context.contentResolver).read(uri)
+        val radiograph = ImageReader(context.contentResolver).read(request.uri, request.byCamera)
         val reader = Reader(setup.assets.contract, setup.assets.display)
         val reading = reader.read(radiograph, setup.choice.engine)
         val picture = forScreen(radiograph.raster)

@@ -15,8 +15,8 @@ import java.io.InputStream
 
 /** Images by the phone's own decoders (PNG, JPEG, WebP, HEIF), turned as EXIF says, with bounded memory. */
 class ImageReader(private val resolver: ContentResolver) {
-    /** Read the image at [uri]. Throws a [Refusal] that says what is wrong with it. */
-    fun read(uri: Uri): Radiograph = try {
+    /** Read the image at [uri], which a camera took if so said, or its EXIF says so. Throws a [Refusal]. */
+    fun read(uri: Uri, byCamera: Boolean): Radiograph = try {
         val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         opened(uri) { BitmapFactory.decodeStream(it, null, bounds) }
         val reduced = reductionOf(bounds.outWidth, bounds.outHeight)
@@ -24,15 +24,13 @@ class ImageReader(private val resolver: ContentResolver) {
         val exif = opened(uri) { ExifInterface(it) }
         val bitmap = opened(uri) { BitmapFactory.decodeStream(it, null, exactly(reduced)) } ?: throw Refusal(UNREADABLE)
         val orientation = exif.getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
-        val photographed = CAMERA.any { exif.getAttribute(it) != null }
+        val photographed = byCamera || CAMERA.any { exif.getAttribute(it) != null }
         val notes = if (reduced > 1) listOf("read at 1/$reduced of its resolution") else emptyList()
         greyOf(bitmap).radiograph(orientation, photographed, notes)
     } catch (error: IOException) {
         throw Refusal("The file cannot be opened (${error.message}).", error)
     } catch (error: SecurityException) {
         throw Refusal("The app that has the file does not give it away.", error)
-    } catch (error: OutOfMemoryError) {
-        throw Refusal("This phone has too little memory for it.", error)
     }
 
     /** By which power of two the image has to be reduced so that its pixels fit into memory. */

@@ -21,9 +21,12 @@ class LegendView(context: Context, attributes: AttributeSet?) : View(context, at
     private val bar = TypedValue.applyDimension(TypedValue.COMPLEX_UNIT_DIP, 18f, resources.displayMetrics)
     private val margin get() = letters.measureText("0.00+")
 
+    private var overlay: Overlay? = null
+
     var display: Display? = null
         set(value) {
             field = value
+            overlay = value?.let(::Overlay)
             invalidate()
         }
 
@@ -37,7 +40,7 @@ class LegendView(context: Context, attributes: AttributeSet?) : View(context, at
 
     override fun onDraw(canvas: Canvas) {
         val display = display ?: return
-        val overlay = Overlay(display)
+        val overlay = overlay ?: return
         val length = width - 2 * margin
         for (column in 0 until length.toInt()) {
             paint.color = overlay.coloured(MID_GREY, (column / length * display.fullScale).toFloat())

@@ -28,8 +28,9 @@ class MainActivity : Activity() {
         button(R.id.about).setOnClickListener { showAbout(true) }
         button(R.id.back).setOnClickListener { showAbout(false) }
         button(R.id.test_again).setOnClickListener { analyst.testAgain() }
-        view<SeekBar>(R.id.opacity).setOnSeekBarChangeListener(Opacity())
-        view<SeekBar>(R.id.opacity).progress = saved?.getInt(OPACITY) ?: view<SeekBar>(R.id.opacity).max
+        val opacity = view<SeekBar>(R.id.opacity)
+        opacity.progress = saved?.getInt(OPACITY) ?: opacity.max
+        opacity.setOnSeekBarChangeListener(Opacity().apply { onProgressChanged(opacity, opacity.progress, false) })
         view<View>(R.id.root).setOnDragListener { _, event -> dropped(event) }
         if (saved == null) shared(intent) else showAbout(saved.getBoolean(ABOUT))
     }
@@ -66,8 +67,11 @@ class MainActivity : Activity() {
         super.onActivityResult(request, result, data)
         if (result != RESULT_OK) return
         when (request) {
-            PICK -> data?.data?.let { read(it) }
-            PHOTOGRAPH -> read(PhotographProvider.uri(this)) { PhotographProvider.file(this).delete() }
+            PICK -> data?.data?.let { read(Request(it)) }
+            PHOTOGRAPH -> {
+                val file = PhotographProvider.file(this)
+                read(Request(PhotographProvider.uri(this), byCamera = true) { file.delete() })
+            }
         }
     }
 
@@ -92,7 +96,7 @@ class MainActivity : Activity() {
         if (intent.action != Intent.ACTION_SEND) return
         @Suppress("DEPRECATION") // its successor asks for Android 13
         val uri = intent.getParcelableExtra<Uri>(Intent.EXTRA_STREAM)
-        if (uri != null) read(uri)
+        if (uri != null) read(Request(uri))
     }
 
     private fun dropped(event: DragEvent): Boolean {
@@ -100,13 +104,13 @@ class MainActivity : Activity() {
         if (event.action != DragEvent.ACTION_DROP) return true
         val uri = event.clipData?.takeIf { it.itemCount > 0 }?.getItemAt(0)?.uri ?: return false
         val permission = requestDragAndDropPermissions(event)
-        read(uri) { permission?.release() }
+        read(Request(uri) { permission?.release() })
         return true
     }
 
-    private fun read(uri: Uri, finally: () -> Unit = {}) {
+    private fun read(request: Request) {
         showAbout(false)
-        analyst.read(uri, finally)
+        analyst.read(request)
     }
 
     private fun show(state: State) {
@@ -142,7 +146,13 @@ class MainActivity : Activity() {
     private fun showAbout(wanted: Boolean) {
         view<View>(R.id.reader).visibility = visibleIf(!wanted)
         view<View>(R.id.about_screen).visibility = visibleIf(wanted)
-        if (wanted) back.on() else back.off()
+        if (wanted == back.isOn) return
+        if (wanted) {
+            about.open(analyst.state)
+            back.on()
+        } else {
+            back.off()
+        }
     }
 
     private fun aboutIsShown() = view<View>(R.id.about_screen).visibility == View.VISIBLE

@@ -42,6 +42,15 @@ class FamiliarityTest {
     }
 
     @Test
+    fun aPhotographIsForeignHoweverItLooks() {
+        Material.each("images") { row, bytes ->
+            val radiograph = Radiograph(bytes.raster(row), chroma = 0.0, photographed = true)
+            assertEquals(Foreign.Photographed, familiarity.foreign(radiograph, bytes.bytes(size * size)))
+            bytes.floats(assets.contract.probability.values + assets.contract.evidence.values)
+        }
+    }
+
+    @Test
     fun saysNothingOfAnImageWithoutContent() {
         assertArrayEquals(DoubleArray(Appearance.NUMBERS), Appearance.of(ByteArray(25), 5), 0.0)
     }
