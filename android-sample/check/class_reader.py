@@ -182,5 +182,5 @@ def _operands(code: bytes, at: int, start: int) -> int:
     if count >= 0:
         return count
     padding = -(at - start + 1) % 4
-    first, second, third = struct.unpack_from(">iii", code, at + 1 + padding)
-    return padding + (12 + 4 * (third - second + 1) if code[at] == _TABLESWITCH else 8 + 8 * second)
+    _, second, third = struct.unpack_from(">iii", code, at + 1 + padding)
+    return padding + (12 + 4 * (int(third) - int(second) + 1) if code[at] == _TABLESWITCH else 8 + 8 * int(second))

@@ -61,7 +61,9 @@ def written(file: ClassFile) -> bytes:
     """The class file's bytes."""
     pool = _Pool()
     body = struct.pack(">HHH", file.access, pool.class_(file.name), pool.class_(file.parent))
-    body += struct.pack(">H", len(file.interfaces)) + b"".join(struct.pack(">H", pool.class_(i)) for i in file.interfaces)
+    body += struct.pack(">H", len(file.interfaces)) + b"".join(
+        struct.pack(">H", pool.class_(i)) for i in file.interfaces
+    )
     for members, with_code in ((file.fields, False), (file.methods, True)):
         body += struct.pack(">H", len(members)) + b"".join(_member(pool, member, with_code) for member in members)
     attributes = []

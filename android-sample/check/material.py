@@ -2,9 +2,10 @@
 
     python check/material.py ASSETS OUT [--data DIR]
 
-ASSETS is a folder that ``edgefrac bundle --app`` wrote. OUT gets pairs of NAME.json (one row per item) and NAME.bin (the
-bytes of all items, one after the other, little-endian): ``preprocess``, ``grey``, ``overlay``, ``images`` (radiographs
-of DIR, else phantoms, with the model's answers) and ``photographs`` (of film and screens, simulated from those).
+ASSETS is a folder that ``edgefrac bundle --app`` wrote. OUT gets pairs of NAME.json (one row per item) and NAME.bin
+(the bytes of all items, one after the other, little-endian): ``preprocess``, ``grey``, ``overlay``, ``images``
+(radiographs of DIR, else phantoms, with the model's answers) and ``photographs`` (of film and screens, simulated from
+those).
 """
 
 from __future__ import annotations

@@ -56,7 +56,12 @@ def _needed(reference: Reference, owner: str, classes: dict[str, Compiled], leve
     """The API that has what is referred to; None where none has."""
     if inherited := classes.get(owner):
         marked = next((m.target for m in inherited.methods if _is(m, reference)), 0)
-        if marked or not reference.name or any(_is(m, reference) for m in inherited.methods) or "(" not in reference.descriptor:
+        if (
+            marked
+            or not reference.name
+            or any(_is(m, reference) for m in inherited.methods)
+            or "(" not in reference.descriptor
+        ):
             return max(inherited.target, marked)
         above = [_needed(Reference(x, *_member(reference)), x, classes, levels) for x in inherited.above]
         return min((level for level in above if level is not None), default=None)

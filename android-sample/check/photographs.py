@@ -34,7 +34,8 @@ def photographed(pixels: NDArray[np.uint8], rng: np.random.Generator, *, grey: b
     glare = rng.uniform(0.3, 0.7) * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * 110.0**2))
     tint = np.ones(3) if grey else np.array([rng.uniform(0.82, 0.95), rng.uniform(0.94, 1), 1.0])
     seen = (light + glare)[..., None] * tint + rng.normal(0, 0.012, (rows, columns, 1))
-    return (np.clip(seen, 0, 1) * 255).astype(np.uint8)
+    photograph: NDArray[np.uint8] = (np.clip(seen, 0, 1) * 255).astype(np.uint8)
+    return photograph
 
 
 def _perspective(corners: NDArray[np.float64], shape: tuple[int, ...]) -> list[float]:

@@ -2,8 +2,8 @@
 
     python check/stub_jar.py SITE_PACKAGES DECLARATIONS OUT.jar
 
-SITE_PACKAGES has ``chaquopy-stubs-android`` (names and types), DECLARATIONS is a .d.ts of ``@nativescript/types-android``
-(what is an interface). It stands in for the SDK's android.jar, which no registry has.
+SITE_PACKAGES has ``chaquopy-stubs-android`` (names and types), DECLARATIONS is a .d.ts of
+``@nativescript/types-android`` (what is an interface). It stands in for the SDK's android.jar, which no registry has.
 """
 
 from __future__ import annotations
@@ -14,12 +14,40 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
-from class_writer import ABSTRACT, ANNOTATION, ENUM, FINAL, INTERFACE, PUBLIC, STATIC, SUPER, VARARGS, ClassFile, Member, written
+from class_writer import (
+    ABSTRACT,
+    ANNOTATION,
+    ENUM,
+    FINAL,
+    INTERFACE,
+    PUBLIC,
+    STATIC,
+    SUPER,
+    VARARGS,
+    ClassFile,
+    Member,
+    written,
+)
 from stub_types import Scope, Stubs
 
 _ANNOTATION = "java/lang/annotation/Annotation"
-_KEYWORDS = {"print_", "from_", "in_", "is_", "with_", "as_", "del_", "class_", "import_", "pass_", "and_", "or_", "not_"}
+_KEYWORDS = {
+    "print_",
+    "from_",
+    "in_",
+    "is_",
+    "with_",
+    "as_",
+    "del_",
+    "class_",
+    "import_",
+    "pass_",
+    "and_",
+    "or_",
+    "not_",
+}
 _VIEW, _PARCELABLE = "<T:Landroid/view/View;>(I)TT;", "<T::Landroid/os/Parcelable;>(Ljava/lang/String;)TT;"
 # what those packages lose: Python's int is Java's int or long, and a type variable in the result alone is gone
 _CORRECTED = {
@@ -41,7 +69,9 @@ def main() -> None:
             if package.split(".")[0] == "android":
                 for node in module.body:
                     if isinstance(node, ast.ClassDef):
-                        for file in _classes(stubs, interfaces, package, node, (package,), package.replace(".", "/") + "/"):
+                        for file in _classes(
+                            stubs, interfaces, package, node, (package,), package.replace(".", "/") + "/"
+                        ):
                             jar.writestr(f"{file.name}.class", written(file))
 
 
@@ -59,7 +89,9 @@ def _classes(
 
 
 def _class(scope: Scope, interfaces: set[str], node: ast.ClassDef, name: str) -> ClassFile:
-    variables = [x.id for base in node.bases if _is_generic(base) for x in ast.walk(base.slice) if isinstance(x, ast.Name)]
+    variables = [
+        x.id for base in node.bases if _is_generic(base) for x in ast.walk(base.slice) if isinstance(x, ast.Name)
+    ]
     bases = {scope.descriptor(base)[1:-1]: base for base in node.bases if not _is_generic(base)}
     is_annotation, is_enum = _ANNOTATION in bases, any(base == "java/lang/Enum" for base in bases)
     is_interface = name in interfaces or is_annotation
@@ -68,7 +100,9 @@ def _class(scope: Scope, interfaces: set[str], node: ast.ClassDef, name: str) ->
     parent = parents[0] if parents and not is_interface else "java/lang/Object"
     access = INTERFACE | ABSTRACT if is_interface else SUPER | (ENUM | FINAL if is_enum else 0)
     generic = [scope.signature(bases[parent]) if parent in bases else "Ljava/lang/Object;"]
-    signature = _parameters(scope, interfaces, variables) + "".join(generic + [scope.signature(bases[b]) for b in given])
+    signature = _parameters(scope, interfaces, variables) + "".join(
+        generic + [scope.signature(bases[b]) for b in given]
+    )
     file = ClassFile(
         PUBLIC | access | (ANNOTATION if is_annotation else 0),
         name,
@@ -83,13 +117,15 @@ def _class(scope: Scope, interfaces: set[str], node: ast.ClassDef, name: str) ->
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             file.fields.append(_corrected(name, _field(scope, item, item.target.id, is_interface, is_enum and name)))
-        elif isinstance(item, ast.FunctionDef) and (method := _method(scope, interfaces, item, is_interface, any_unnamed, variables)):
+        elif isinstance(item, ast.FunctionDef) and (
+            method := _method(scope, interfaces, item, is_interface, any_unnamed, variables)
+        ):
             file.methods.append(_corrected(name, method))
     file.methods = list({(method.name, method.descriptor): method for method in file.methods}.values())
     return file
 
 
-def _is_generic(base: ast.expr) -> bool:
+def _is_generic(base: ast.expr) -> TypeGuard[ast.Subscript]:
     return isinstance(base, ast.Subscript) and ast.unparse(base.value) == "typing.Generic"
 
 
@@ -141,13 +177,11 @@ def _method(
     if name.startswith("__") or (name == "<init>" and in_interface):
         return None
     result = ast.Constant(None) if name == "<init>" else node.returns
-    variables = set().union(*(scope.variables(x) for x in [*annotations, result, several.annotation if several else None]))
+    variables = set().union(
+        *(scope.variables(x) for x in [*annotations, result, several.annotation if several else None])
+    )
     plain, generic = (
-        "("
-        + "".join(map(of, annotations))
-        + ("[" + of(several.annotation) if several else "")
-        + ")"
-        + of(result)
+        "(" + "".join(map(of, annotations)) + ("[" + of(several.annotation) if several else "") + ")" + of(result)
         for of in (scope.descriptor, scope.signature)
     )
     generic = _parameters(scope, interfaces, sorted(variables - set(outer))) + generic
