@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -111,7 +112,7 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_check(assets: Path) -> subprocess.CompletedProcess[str]:
     """The sample's own check, on phantoms."""
     command = ["bash", str(SAMPLE / "check" / "run"), str(assets)]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHON": sys.executable, "PYTHONPATH": str(REPOSITORY)}
+    environment = os.environ | {"PYTHON": sys.executable, "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -23,7 +23,7 @@ class AboutScreen(private val activity: Activity, private val words: Words) {
         if (!open) return
         val setup = state.setup
         text(R.id.trials).text = when {
-            setup != null -> (listOf(activity.getString(R.string.self_test_phone)) + setup.choice.trials.map(words::trial)).joinToString("\n\n")
+            setup != null -> selfTest(setup)
             state.busy -> activity.getString(R.string.preparing)
             else -> activity.getString(R.string.broken, state.problem)
         }
@@ -31,11 +31,16 @@ class AboutScreen(private val activity: Activity, private val words: Words) {
         if (setup != null && described !== setup.assets) describe(setup.assets)
     }
 
+    private fun selfTest(setup: Setup): String {
+        val phone = activity.getString(R.string.self_test_phone)
+        return (listOf(phone) + setup.choice.trials.map(words::trial)).joinToString("\n\n")
+    }
+
     private fun describe(assets: AppAssets) {
         described = assets
         val contract = assets.contract
-        text(R.id.model).text =
-            activity.getString(R.string.model_line, contract.name, contract.version, contract.architecture, contract.precision) + "\n" + contract.intendedUse
+        val model = contract.run { activity.getString(R.string.model_line, name, version, architecture, precision) }
+        text(R.id.model).text = "$model\n${contract.intendedUse}"
         text(R.id.card).text = assets.text(AppAssets.MODEL_CARD)
         val place = activity.findViewById<FrameLayout>(R.id.certificate)
         place.removeAllViews()

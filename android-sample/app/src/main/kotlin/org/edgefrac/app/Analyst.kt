@@ -9,6 +9,7 @@ import android.os.Looper
 import org.edgefrac.core.Accelerators
 import org.edgefrac.core.AppAssets
 import org.edgefrac.core.Choice
+import org.edgefrac.core.EngineOpener
 import org.edgefrac.core.Memory
 import org.edgefrac.core.Placement
 import org.edgefrac.core.Preprocess
@@ -108,7 +109,7 @@ class Analyst private constructor(private val context: Context) {
         val memory = Preferences(context)
         val identity = "${Build.FINGERPRINT} ${installed()} ${assets.modelSha256}"
         selfTest.checkThePhone()
-        val opener = { accelerator: org.edgefrac.core.Accelerator ->
+        val opener = EngineOpener { accelerator ->
             LiteRtEngine.open(context.assets, BundledAssets.inside(assets.model), assets.contract, accelerator)
         }
         val accelerators = Accelerators(opener, selfTest, memory, identity).also { accelerators = it }
@@ -137,7 +138,8 @@ class Analyst private constructor(private val context: Context) {
         return Preprocess.resized(raster, placement.columns, placement.rows)
     }
 
-    private fun bitmap(of: Raster, argb: IntArray): Bitmap = Bitmap.createBitmap(argb, of.width, of.height, Bitmap.Config.ARGB_8888)
+    private fun bitmap(of: Raster, argb: IntArray): Bitmap =
+        Bitmap.createBitmap(argb, of.width, of.height, Bitmap.Config.ARGB_8888)
 
     private class Preferences(context: Context) : Memory {
         private val kept = context.getSharedPreferences("self-test", Context.MODE_PRIVATE)

@@ -87,7 +87,8 @@ class ImageReader(private val resolver: ContentResolver) {
 
         /** The goldens' PNGs by the same decoder. */
         val goldens = PngDecoder { png ->
-            val bitmap = BitmapFactory.decodeByteArray(png, 0, png.size, exactly(1)) ?: throw Refusal("This phone cannot read PNGs")
+            val bitmap = BitmapFactory.decodeByteArray(png, 0, png.size, exactly(1))
+                ?: throw Refusal("This phone cannot read PNGs")
             val argb = IntArray(bitmap.width * bitmap.height)
             bitmap.getPixels(argb, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
             Pixels(bitmap.width, bitmap.height, argb).also { bitmap.recycle() }

@@ -23,7 +23,9 @@ class LiteRtEngine private constructor(
     private val outputs = mapOf(contract.probability.name to probability, contract.evidence.name to evidence)
 
     override fun run(input: ByteArray): NetworkOutput {
-        if (input.size != contract.input.size * contract.input.size) throw Refusal("${input.size} bytes are not the model's input")
+        if (input.size != contract.input.size * contract.input.size) {
+            throw Refusal("${input.size} bytes are not the model's input")
+        }
         val output = try {
             // LiteRT's bytes are signed by name only: the model's uint8 goes in as it is
             this.input.writeInt8(input)
@@ -35,7 +37,9 @@ class LiteRtEngine private constructor(
         if (output.probability.size != contract.probability.values || output.evidence.size != contract.evidence.values) {
             throw Refusal("The model's outputs are not those that its contract promises")
         }
-        if (output.probability.any { it.isNaN() || it.isInfinite() }) throw Refusal("The model's probability is not a finite number")
+        if (output.probability.any { it.isNaN() || it.isInfinite() }) {
+            throw Refusal("The model's probability is not a finite number")
+        }
         return output
     }
 

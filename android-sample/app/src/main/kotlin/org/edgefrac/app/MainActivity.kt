@@ -124,7 +124,8 @@ class MainActivity : Activity() {
             reading == null -> getString(R.string.ready)
             else -> words.verdict(reading)
         }
-        text(R.id.detail).text = if (reading != null && setup != null) words.detail(reading, setup.assets.contract.task.thresholdRule) else ""
+        val rule = setup?.assets?.contract?.task?.thresholdRule
+        text(R.id.detail).text = if (reading != null && rule != null) words.detail(reading, rule) else ""
         for (id in listOf(R.id.pick, R.id.photograph)) button(id).isEnabled = setup != null && !state.busy
         view<RadiographView>(R.id.picture).shown = shown
         view<View>(R.id.picture).contentDescription = reading?.let(words::picture)
@@ -139,7 +140,8 @@ class MainActivity : Activity() {
         legend.display = setup.assets.display
         legend.contentDescription = words.legend(setup.assets.display)
         text(R.id.findings).text = words.findings(shown.reading)
-        val timings = getString(R.string.timings, shown.reading.milliseconds, setup.choice.engine.accelerator.name, shown.milliseconds)
+        val accelerator = setup.choice.engine.accelerator.name
+        val timings = getString(R.string.timings, shown.reading.milliseconds, accelerator, shown.milliseconds)
         text(R.id.timings).text = (listOf(timings) + shown.notes).joinToString("\n")
     }
 

@@ -12,7 +12,10 @@ import java.text.NumberFormat
 /** Shares and probabilities as the phone's language writes them. */
 object Percent {
     fun of(share: Double, digits: Int = 0): String =
-        NumberFormat.getPercentInstance().apply { maximumFractionDigits = digits; minimumFractionDigits = digits }.format(share)
+        NumberFormat.getPercentInstance().apply {
+            maximumFractionDigits = digits
+            minimumFractionDigits = digits
+        }.format(share)
 }
 
 /** The values of the legend. */
@@ -39,7 +42,9 @@ class Words(private val resources: Resources) {
     }
 
     fun findings(reading: Reading): String {
-        val regions = reading.regions.mapIndexed { number, region -> resources.getString(R.string.region, number + 1, Percent.of(region.share)) }
+        val regions = reading.regions.mapIndexed { number, region ->
+            resources.getString(R.string.region, number + 1, Percent.of(region.share))
+        }
         val finding = when (reading.finding) {
             Finding.LOCALISED -> R.string.finding_localised
             Finding.DIFFUSE -> R.string.finding_diffuse

@@ -1,5 +1,7 @@
 package org.edgefrac.core
 
+import java.util.Locale
+
 /** What is kept between starts, by a name; a phone's preferences. */
 interface Memory {
     fun read(name: String): String?
@@ -33,7 +35,12 @@ class Choice(val engine: Engine, val trials: List<Trial>)
  *
  * [identity] names system, app and model: when any of them changes, all that is remembered is asked again.
  */
-class Accelerators(private val opener: EngineOpener, private val selfTest: SelfTest, private val memory: Memory, private val identity: String) {
+class Accelerators(
+    private val opener: EngineOpener,
+    private val selfTest: SelfTest,
+    private val memory: Memory,
+    private val identity: String,
+) {
     /** The first accelerator that reproduces the golden vectors. Throws a [Refusal] where none does. */
     fun choose(): Choice {
         val remembered = remembered()
@@ -49,7 +56,8 @@ class Accelerators(private val opener: EngineOpener, private val selfTest: SelfT
             remember(trials)
             if (engine != null) return Choice(engine, trials + left(trials))
         }
-        throw Refusal(trials.joinToString("\n", "No processor of this phone computes what the model was certified for.\n") { "${it.accelerator}: ${it.words}" })
+        val reasons = trials.joinToString("\n") { "${it.accelerator}: ${it.words}" }
+        throw Refusal("No processor of this phone computes what the model was certified for.\n$reasons")
     }
 
     /** Ask every accelerator again at the next [choose]. */
@@ -66,7 +74,8 @@ class Accelerators(private val opener: EngineOpener, private val selfTest: SelfT
         if (before?.verdict == Verdict.PASSED) return engine to before
         return try {
             val off = selfTest.checkTheAccelerator(engine)
-            val words = "probability within %.2g, evidence within %.2g, %.1f ms".format(java.util.Locale.ROOT, off.probability, off.evidence, off.milliseconds)
+            val words = "probability within %.2g, evidence within %.2g, %.1f ms"
+                .format(Locale.ROOT, off.probability, off.evidence, off.milliseconds)
             engine to Trial(accelerator, Verdict.PASSED, words)
         } catch (error: Refusal) {
             engine.close()
@@ -79,7 +88,7 @@ class Accelerators(private val opener: EngineOpener, private val selfTest: SelfT
 
     private fun remember(trials: List<Trial>) {
         val rows = trials.joinToString(",") {
-            "{\"accelerator\":${Json.quoted(it.accelerator.name)},\"verdict\":${Json.quoted(it.verdict.name)},\"words\":${Json.quoted(it.words)}}"
+            "{\"accelerator\":\"${it.accelerator}\",\"verdict\":\"${it.verdict}\",\"words\":${Json.quoted(it.words)}}"
         }
         memory.write(NAME, "{\"schema\":\"$SCHEMA\",\"identity\":${Json.quoted(identity)},\"trials\":[$rows]}")
     }

@@ -35,12 +35,11 @@ object Appearance {
     }
 
     private fun shown(input: ByteArray, size: Int): Raster? {
-        val lit = input.indices.filter { input[it].toInt() != 0 }
-        if (lit.isEmpty()) return null
-        val top = lit.first() / size
-        val bottom = lit.last() / size
-        val left = lit.minOf { it % size }
-        val right = lit.maxOf { it % size }
+        val rows = (0 until size).filter { y -> (0 until size).any { input[y * size + it].toInt() != 0 } }
+        if (rows.isEmpty()) return null
+        val columns = (0 until size).filter { x -> rows.any { input[it * size + x].toInt() != 0 } }
+        val (top, bottom) = rows.first() to rows.last()
+        val (left, right) = columns.first() to columns.last()
         val width = right - left + 1
         val pixels = ByteArray(width * (bottom - top + 1))
         for (y in top..bottom) input.copyInto(pixels, (y - top) * width, y * size + left, y * size + right + 1)

@@ -62,7 +62,9 @@ class Contract(
             if (preprocess != Preprocess.ID) throw Refusal("the model wants $preprocess; this app has ${Preprocess.ID}")
             val shape = json["shape"].items().map { it.whole() }
             val square = shape.size == 4 && shape[0] == 1 && shape[1] == shape[2] && shape[3] == 1 && shape[1] > 0
-            if (!square || json["dtype"].text() != "uint8") throw Refusal("contract.json: the input is not one grey square of bytes")
+            if (!square || json["dtype"].text() != "uint8") {
+                throw Refusal("contract.json: the input is not one grey square of bytes")
+            }
             return Input(json["name"].text(), shape[1])
         }
 

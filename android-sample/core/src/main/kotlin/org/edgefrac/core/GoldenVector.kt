@@ -35,7 +35,7 @@ class GoldenVector(
                 input = png("input"),
                 overlay = png("overlay"),
                 probability = numbers(json["probability"]),
-                evidence = json["evidence"].items().flatMap { row -> row.items().flatMap { numbers(it).asIterable() } }.toDoubleArray(),
+                evidence = json["evidence"].items().flatMap { it.items() }.flatMap { numbers(it).asList() }.toDoubleArray(),
                 probabilityTolerance = json["probability_tolerance"].number(),
                 evidenceTolerance = json["evidence_tolerance"].number(),
                 label = json["label"].text(),

@@ -12,7 +12,9 @@ class Overlay(private val display: Display) {
     fun painted(picture: Raster, evidence: EvidenceMap, placement: Placement, bias: Double, temperature: Double): IntArray {
         val shares = evidence.density(bias, temperature).spread(placement, picture.width, picture.height)
         val pixels = IntArray(shares.size) { coloured(picture.pixels[it].toInt() and 0xff, shares[it]) }
-        display.contours.forEachIndexed { number, level -> contour(pixels, shares, picture.width, level.toFloat(), dashed = number == 0) }
+        display.contours.forEachIndexed { number, level ->
+            contour(pixels, shares, picture.width, level.toFloat(), dashed = number == 0)
+        }
         return pixels
     }
 

@@ -14,17 +14,19 @@ class Regions(private val display: Display) {
         val width = maxOf(1, Math.rint(placement.width * scale).toInt())
         val height = maxOf(1, Math.rint(placement.height * scale).toInt())
         val added = evidence.density(bias, temperature).spread(placement, width, height)
-        val area = 100.0 * placement.rows * placement.columns / (placement.size.toDouble() * placement.size) / added.size
-        for (index in added.indices) added[index] *= area.toFloat()
-        val outline = (display.outline * 100 * placement.rows * placement.columns / (placement.size.toDouble() * placement.size) / added.size).toFloat()
+        val input = placement.size.toDouble() * placement.size
+        val area = 100.0 * placement.rows * placement.columns / input / added.size
+        for (index in added.indices) added[index] *= area.toFloat() // from a density to what each sample adds
+        val outline = (display.outline * 100 * placement.rows * placement.columns / input / added.size).toFloat()
         val speaking = added.sumOf { maxOf(it, 0f).toDouble() }
+        val scaleX = placement.width.toDouble() / width
+        val scaleY = placement.height.toDouble() / height
         val found = ArrayList<Region>()
         val seen = BooleanArray(added.size)
         for (index in added.indices) {
             if (seen[index] || added[index] < outline) continue
             val place = fill(added, seen, outline, width, height, index)
-            if (place.sum < display.least) continue
-            found.add(Region(place.box(placement.width.toDouble() / width, placement.height.toDouble() / height), place.sum, place.sum / speaking))
+            if (place.sum >= display.least) found.add(Region(place.box(scaleX, scaleY), place.sum, place.sum / speaking))
         }
         return found.sortedByDescending { it.logOdds }
     }
@@ -44,7 +46,8 @@ class Regions(private val display: Display) {
             bottom = maxOf(bottom, y + 1)
         }
 
-        fun box(scaleX: Double, scaleY: Double) = Box(left * scaleX, top * scaleY, (right - left) * scaleX, (bottom - top) * scaleY)
+        fun box(scaleX: Double, scaleY: Double) =
+            Box(left * scaleX, top * scaleY, (right - left) * scaleX, (bottom - top) * scaleY)
     }
 
     /** All that is joined to [first], corners included. */

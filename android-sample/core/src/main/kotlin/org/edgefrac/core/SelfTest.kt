@@ -1,5 +1,6 @@
 package org.edgefrac.core
 
+import java.util.Locale
 import kotlin.math.abs
 
 /** The platform's image decoder, as the self-test needs it: the bytes of a PNG to opaque ARGB, exactly as stored. */
@@ -54,9 +55,8 @@ class SelfTest(private val assets: AppAssets, private val decoder: PngDecoder) {
             nanoseconds = System.nanoTime() - start
             val ofProbability = furthest(output.probability, vector.probability)
             val ofEvidence = furthest(output.evidence, vector.evidence)
-            // written so that a NaN is refused too
-            if (!(ofProbability <= vector.probabilityTolerance)) beyond(vector, "probability", ofProbability, vector.probabilityTolerance)
-            if (!(ofEvidence <= vector.evidenceTolerance)) beyond(vector, "evidence", ofEvidence, vector.evidenceTolerance)
+            within(vector, "probability", ofProbability, vector.probabilityTolerance)
+            within(vector, "evidence", ofEvidence, vector.evidenceTolerance)
             probability = maxOf(probability, ofProbability)
             evidence = maxOf(evidence, ofEvidence)
         }
@@ -72,15 +72,16 @@ class SelfTest(private val assets: AppAssets, private val decoder: PngDecoder) {
         if (reading.finding.name.lowercase() != vector.finding) differs(vector, "finding")
         val (x, y) = reading.peak
         if (abs(x - vector.peak[0]) > WRITTEN || abs(y - vector.peak[1]) > WRITTEN) differs(vector, "peak")
-        val same = reading.regions.size == vector.regions.size && reading.regions.zip(vector.regions).all { (a, b) -> alike(a, b) }
-        if (!same) differs(vector, "regions")
+        val pairs = reading.regions.zip(vector.regions)
+        if (reading.regions.size != vector.regions.size || !pairs.all { (a, b) -> alike(a, b) }) differs(vector, "regions")
     }
 
     private fun alike(found: Region, wanted: Region): Boolean {
         val a = found.box
         val b = wanted.box
         val off = listOf(a.x - b.x, a.y - b.y, a.width - b.width, a.height - b.height)
-        return off.all { abs(it) <= WRITTEN } && abs(found.logOdds - wanted.logOdds) <= SUM && abs(found.share - wanted.share) <= SUM
+        val sums = listOf(found.logOdds - wanted.logOdds, found.share - wanted.share)
+        return off.all { abs(it) <= WRITTEN } && sums.all { abs(it) <= SUM }
     }
 
     private fun expected(vector: GoldenVector) = NetworkOutput(floats(vector.probability), floats(vector.evidence))
@@ -101,8 +102,10 @@ class SelfTest(private val assets: AppAssets, private val decoder: PngDecoder) {
     private fun differs(vector: GoldenVector, what: String): Nothing =
         throw Refusal("This phone does not reproduce the $what of ${vector.name}")
 
-    private fun beyond(vector: GoldenVector, what: String, off: Double, allowed: Double): Nothing =
-        throw Refusal("${vector.name}: the $what is off by %.3g, and %.3g is allowed".format(java.util.Locale.ROOT, off, allowed))
+    private fun within(vector: GoldenVector, what: String, off: Double, allowed: Double) {
+        if (off <= allowed) return // which a NaN is not
+        throw Refusal("${vector.name}: the $what is off by %.3g, and %.3g is allowed".format(Locale.ROOT, off, allowed))
+    }
 
     private companion object {
         const val DISTANCE = 1e-6 // relative; logarithms may differ in the last digit
