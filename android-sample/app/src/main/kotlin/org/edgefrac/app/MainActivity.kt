@@ -128,7 +128,6 @@ class MainActivity : Activity() {
         text(R.id.detail).text = if (reading != null && rule != null) words.detail(reading, rule) else ""
         for (id in listOf(R.id.pick, R.id.photograph)) button(id).isEnabled = setup != null && !state.busy
         view<RadiographView>(R.id.picture).shown = shown
-        view<View>(R.id.picture).contentDescription = reading?.let(words::picture)
         view<View>(R.id.picture).visibility = visibleIf(shown != null)
         view<View>(R.id.heat).visibility = visibleIf(shown?.heat != null)
         if (shown != null && setup != null) describe(shown, setup)
@@ -139,7 +138,9 @@ class MainActivity : Activity() {
         val legend = view<LegendView>(R.id.legend)
         legend.display = setup.assets.display
         legend.contentDescription = words.legend(setup.assets.display)
-        text(R.id.findings).text = words.findings(shown.reading)
+        val wanted = setup.assets.contract.task.positive
+        view<View>(R.id.picture).contentDescription = words.picture(shown.reading, wanted)
+        text(R.id.findings).text = words.findings(shown.reading, wanted)
         val accelerator = setup.choice.engine.accelerator.name
         val timings = getString(R.string.timings, shown.reading.milliseconds, accelerator, shown.milliseconds)
         text(R.id.timings).text = (listOf(timings) + shown.notes).joinToString("\n")

@@ -41,25 +41,26 @@ class Words(private val resources: Resources) {
         is Foreign.Unlike -> resources.getString(R.string.foreign_unlike, foreign.distance, foreign.limit)
     }
 
-    fun findings(reading: Reading): String {
+    /** What the evidence shows for [wanted], the class that it speaks for. */
+    fun findings(reading: Reading, wanted: String): String {
         val regions = reading.regions.mapIndexed { number, region ->
-            resources.getString(R.string.region, number + 1, Percent.of(region.share))
+            resources.getString(R.string.region, number + 1, Percent.of(region.share), wanted)
         }
         val finding = when (reading.finding) {
             Finding.LOCALISED -> R.string.finding_localised
             Finding.DIFFUSE -> R.string.finding_diffuse
             Finding.NOTHING -> R.string.finding_nothing
         }
-        return (listOf(resources.getString(finding)) + regions).joinToString("\n")
+        return (listOf(resources.getString(finding, wanted)) + regions).joinToString("\n")
     }
 
     /** For who does not see the picture. */
-    fun picture(reading: Reading): String {
+    fun picture(reading: Reading, wanted: String): String {
         if (reading.foreign != null) return resources.getString(R.string.picture_plain)
         val (x, y) = reading.peak
         val across = (100 * x / reading.placement.width).toInt()
         val down = (100 * y / reading.placement.height).toInt()
-        return resources.getString(R.string.picture_described, findings(reading), across, down)
+        return resources.getString(R.string.picture_described, findings(reading, wanted), across, down)
     }
 
     fun legend(display: Display): String = resources.getString(

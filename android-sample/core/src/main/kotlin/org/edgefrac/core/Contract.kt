@@ -16,6 +16,10 @@ class Contract(
     /** The task that the app asks: the one named "fracture", or the first. */
     val task: Task = tasks.firstOrNull { it.name == "fracture" } ?: tasks.first()
 
+    init {
+        if (task.classes.size != 2) throw Refusal("contract.json: the task ${task.name} has not two classes")
+    }
+
     /** One grey raster, uint8, [size] × [size]. */
     class Input(val name: String, val size: Int)
 
@@ -33,7 +37,13 @@ class Contract(
         val temperature: Double,
         val threshold: Double,
         val thresholdRule: String,
-    )
+    ) {
+        /** The class that a high probability, and all evidence above 0, speaks for. */
+        val positive: String get() = classes[1]
+
+        /** The other one. */
+        val negative: String get() = classes[0]
+    }
 
     /** How the training radiographs look: mean and inverse covariance of `edgefrac.appearance/1`, and how far is too far. */
     class Familiar(val mean: DoubleArray, val precision: List<DoubleArray>, val limit: Double)

@@ -47,7 +47,7 @@ class Reader(private val contract: Contract, display: Display) {
             probability = probability,
             threshold = task.threshold,
             positive = positive,
-            label = task.classes[if (positive) 1 else 0],
+            label = if (positive) task.positive else task.negative,
             finding = if (found.isNotEmpty()) Finding.LOCALISED else if (positive) Finding.DIFFUSE else Finding.NOTHING,
             peak = evidence.peak(placement),
             regions = found,
