@@ -26,7 +26,7 @@ from edgefrac.verification.verdict import Limits
 _SEED = 20261126
 _TRIED = 4
 _EMULATED_SECONDS = 240.0
-"""For the answers of one int8 file on one emulated device; then its parity is of fewer radiographs, as its figures say."""
+"""For the answers of one int8 file on one emulated device; its parity is then of fewer radiographs, as figures say."""
 
 
 @dataclass(frozen=True)
