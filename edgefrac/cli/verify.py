@@ -22,12 +22,13 @@ def verify(
 ) -> None:
     """Check a bundle: checksums, golden vectors, gate; on the CPU or on another device."""
     with results(as_json) as emit:
-        from edgefrac.pipeline.verify import verify_bundle
-        from edgefrac.pipeline.verify_device import verify_on
-
         if device == "cpu":
+            from edgefrac.pipeline.verify import verify_bundle
+
             result = verify_bundle(bundle, data, note=note, track=track)
         else:
+            from edgefrac.pipeline.verify_device import verify_on
+
             result = verify_on(bundle, device, data, images, note=note, track=track)
         document = result.to_dict()
         emit(document if as_json else _table(document))

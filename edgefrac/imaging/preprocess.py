@@ -18,14 +18,9 @@ Largest sum: 255·20,000·20,000 < 2^53, so doubles (JavaScript) hold it too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -85,23 +80,19 @@ def _resample_rows(values: NDArray[np.integer], n_out: int) -> tuple[NDArray[np.
 def _shrink_rows(values: NDArray[np.integer], n_out: int) -> tuple[NDArray[np.int64], int]:
     n_in = values.shape[0]
     # the sums of bytes along one axis fit into 32 bits, in which they are twice as fast
-    wide = np.int32 if values.dtype == np.uint8 else np.int64
-    sums: NDArray[np.int64] = (_overlaps(n_in, n_out, wide) @ values.astype(wide)).astype(np.int64)
-    return sums, n_in
-
-
-@lru_cache(maxsize=16)
-def _overlaps(n_in: int, n_out: int, dtype: type[np.integer]) -> csr_array:
-    """The weights of rule 2, [n_out, n_in]; few of a row are not 0, so it is kept sparse."""
-    from scipy.sparse import csr_array
-
+    wide = values.astype(np.int32 if values.dtype == np.uint8 else np.int64)
     output = np.arange(n_out, dtype=np.int64)
-    first, stop = output * n_in // n_out, -(-(output + 1) * n_in // n_out)
-    ends = np.cumsum(stop - first)
-    rows = np.repeat(output, stop - first)
-    columns = np.arange(ends[-1]) - np.repeat(ends - stop, stop - first)
-    weights = np.minimum((columns + 1) * n_out, (rows + 1) * n_in) - np.maximum(columns * n_out, rows * n_in)
-    return csr_array((weights.astype(dtype), columns, np.r_[0, ends]), shape=(n_out, n_in))
+    first = output * n_in // n_out
+    sums = np.zeros((n_out, wide.shape[1]), wide.dtype)
+    part = np.empty_like(sums)
+    # all outputs at once, first their first inputs, then their second ones; beyond its last an output has weight 0
+    for step in range(-(-n_in // n_out) + 1):
+        row = first + step
+        overlap = np.minimum((row + 1) * n_out, (output + 1) * n_in) - np.maximum(row * n_out, output * n_in)
+        np.take(wide, row, axis=0, out=part, mode="clip")
+        part *= overlap.clip(0).astype(wide.dtype)[:, None]
+        sums += part
+    return sums.astype(np.int64), n_in
 
 
 def _grow_rows(values: NDArray[np.integer], n_out: int) -> tuple[NDArray[np.int64], int]:
