@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from edgefrac.errors import DeviceError, EdgeFracError, MissingExtraError
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.progress import Track
 from edgefrac.runtimes.backend import Backend, Placed
-from edgefrac.runtimes.session import model_kind, open_session
+from edgefrac.runtimes.session import Session, model_kind, open_session
 from edgefrac.targets.registry import of_kind
 
 _PHANTOM_SEED = 2026
@@ -55,9 +55,15 @@ class Candidate:
 
 def check(files: Sequence[ModelFile], track: Track) -> None:
     """Open each file in its own runtime, where that is installed; raises ModelFileError or CheckpointError."""
-    for file in track(files, "opening"):
+    for _ in opened(track(files, "opening")):
+        pass
+
+
+def opened(files: Iterable[ModelFile]) -> Iterator[tuple[ModelFile, Session]]:
+    """Those whose own runtime is installed, each in it on this machine's CPU."""
+    for file in files:
         try:
-            open_session(file.path)
+            yield file, open_session(file.path)
         except MissingExtraError:
             continue
 

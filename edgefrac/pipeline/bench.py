@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgefrac.benchmarking.document import Document, EndToEnd, Row, changes, read_document, same_machine
 from edgefrac.benchmarking.host import host, now
-from edgefrac.benchmarking.measure import Candidate, ModelFile, blank, check, measure
+from edgefrac.benchmarking.measure import Candidate, ModelFile, blank, check, measure, opened
 from edgefrac.bundle import check as intact
 from edgefrac.bundle import open_bundle
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
-from edgefrac.errors import BundleError, MissingExtraError, UsageError
+from edgefrac.errors import BundleError, UsageError
 from edgefrac.evaluation import Answers
 from edgefrac.pipeline.end_to_end import end_to_end
 from edgefrac.pipeline.parity import Panel, read_panel, with_parity
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Track, silent
-from edgefrac.runtimes.backend import backends
-from edgefrac.runtimes.session import Session, model_kind, open_session
+from edgefrac.runtimes.backend import Backend, backends
+from edgefrac.runtimes.session import model_kind, open_session
 
 _PHANTOM_SEED = 2027
 
@@ -146,10 +145,14 @@ def _measured(
 
 def _candidates(file: ModelFile, device: str, threads: Sequence[int]) -> list[Candidate]:
     """Numbers of threads are the CPU's."""
-    kind, precision = model_kind(file.path), blank(file, device, 1, "").precision
-    taken = [backend for backend in backends(device) if backend.takes(kind, precision)]
     counts = threads if device == "cpu" else (1,)
-    return [Candidate(file, backend, count) for backend in taken for count in counts]
+    return [Candidate(file, backend, count) for backend in backends_for(file, device) for count in counts]
+
+
+def backends_for(file: ModelFile, device: str) -> list[Backend]:
+    """The backends of a device that take a file."""
+    kind, precision = model_kind(file.path), blank(file, device, 1, "").precision
+    return [backend for backend in backends(device) if backend.takes(kind, precision)]
 
 
 def _not_taken(file: ModelFile, device: str) -> str:
@@ -171,16 +174,9 @@ def _whole_path(
 
 
 def _panel(files: Sequence[ModelFile], data: str | None, images: int, track: Track) -> Panel:
-    sessions = list(_opened(files))
+    sessions = [session for _, session in opened(files)]
     if len({session.contract.input.size for session in sessions}) != 1:
         cause = "files of different input sizes cannot be asked about the same radiographs"
         raise UsageError(cause, hint="bench those of each size by themselves")
     dataset = fracture_task(open_dataset(data)) if data else phantom_dataset(images, _PHANTOM_SEED)
     return read_panel(dataset, sessions[0], images, track)
-
-
-def _opened(files: Sequence[ModelFile]) -> Iterator[Session]:
-    """Those whose own runtime is installed."""
-    for file in files:
-        with suppress(MissingExtraError):
-            yield open_session(file.path)

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgefrac.benchmarking.layer_costs import layers
-from edgefrac.benchmarking.measure import ModelFile
+from edgefrac.benchmarking.measure import ModelFile, opened
 from edgefrac.benchmarking.roofline import measure_roofline
 from edgefrac.bundle import CERTIFICATE, open_bundle
 from edgefrac.contract import Contract
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
-from edgefrac.errors import MissingExtraError
 from edgefrac.evaluation import collect
 from edgefrac.explanation import explained, picture_of
 from edgefrac.pipeline.bench import Bench
@@ -36,7 +35,7 @@ def report_of(bench: Bench, models: Sequence[str | Path], data: str | None, comm
     of ``data`` that it was not trained on, for calibration and predictive values depend on how many are fractured. The
     certificate is that of the first bundle.
     """
-    sessions = list(_sessions(bench.files))
+    sessions = list(opened(bench.files))
     file, session = max(sessions, key=_preferred)
     bundles = [open_bundle(Path(model)) for model in models if is_bundle(Path(model))]
     return BenchReport(
@@ -48,14 +47,6 @@ def report_of(bench: Bench, models: Sequence[str | Path], data: str | None, comm
         roofline=_roofline(bench.files),
         command=command,
     )
-
-
-def _sessions(files: Sequence[ModelFile]) -> Iterator[tuple[ModelFile, Session]]:
-    for file in files:
-        try:
-            yield file, open_session(file.path)
-        except MissingExtraError:
-            continue
 
 
 def _preferred(pair: tuple[ModelFile, Session]) -> tuple[bool, bool]:

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.benchmarking.document import Parity, Row
-from edgefrac.benchmarking.measure import Candidate, ModelFile, reason_of
+from edgefrac.benchmarking.measure import Candidate, ModelFile, opened, reason_of
 from edgefrac.contract import ON_CODES, Contract, Precision, remembered
 from edgefrac.datasets.sample import Dataset, Sample
-from edgefrac.errors import DatasetError, EdgeFracError, ImageError, MissingExtraError
+from edgefrac.errors import DatasetError, EdgeFracError, ImageError
 from edgefrac.evaluation import Answers, Collection, collect
 from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.progress import Track
-from edgefrac.runtimes.backend import Backend
-from edgefrac.runtimes.session import Prediction, Session, open_session
+from edgefrac.runtimes.backend import Answered, Backend
+from edgefrac.runtimes.session import Prediction, Session
 from edgefrac.verification.certificate import Data
 from edgefrac.verification.verdict import Limits
 
@@ -124,15 +124,10 @@ def _answers_on_cpu(
     files: Sequence[ModelFile], panel: Panel, track: Track
 ) -> dict[ModelFile, tuple[Contract, Answers]]:
     found = {}
-    for file in files:
-        try:
-            session = open_session(file.path)
-        except MissingExtraError:
-            continue
-        given = [session.predict(image) for image in track(list(panel.images), f"{file.path.name} on cpu")]
-        maps = [one.evidence for one in given if one.evidence is not None]
-        answers = Answers(np.stack([one.probability for one in given]), np.stack(maps) if maps else None)
-        found[file] = (session.contract, answers)
+    for file, session in opened(files):
+        images = track(list(panel.images), f"{file.path.name} on cpu")
+        given = Answered.of([session.predict(image) for image in images])
+        found[file] = (session.contract, Answers(given.probability, given.evidence))
     return found
 
 

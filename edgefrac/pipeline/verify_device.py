@@ -11,13 +11,13 @@ from edgefrac.benchmarking.measure import Candidate, ModelFile, blank, reason_of
 from edgefrac.bundle import Bundle, open_bundle
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.errors import EdgeFracError
-from edgefrac.pipeline.bench import model_files
+from edgefrac.pipeline.bench import backends_for, model_files
 from edgefrac.pipeline.parity import read_panel, with_parity
 from edgefrac.pipeline.verify import Check, VerifyResult, beyond
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
-from edgefrac.runtimes.backend import Backend, backends
-from edgefrac.runtimes.session import Prediction, model_kind, open_session
+from edgefrac.runtimes.backend import Backend
+from edgefrac.runtimes.session import Prediction, open_session
 
 
 def verify_on(path: Path, device: str, data: str | None, images: int, *, note: Note, track: Track) -> VerifyResult:
@@ -28,7 +28,7 @@ def verify_on(path: Path, device: str, data: str | None, images: int, *, note: N
     ModelFileError or DatasetError for what cannot be used; a device that cannot run here is an undecided check.
     """
     files = model_files(path)
-    taken = [(file, backend) for file in files for backend in _backends_for(file, device)]
+    taken = [(file, backend) for file in files for backend in backends_for(file, device)]
     if not taken:
         return VerifyResult((Check(device, "undecided", f"no backend of it takes a file of {path}"),))
     checks = [_placed(file, backend) for file, backend in taken]
@@ -38,11 +38,6 @@ def verify_on(path: Path, device: str, data: str | None, images: int, *, note: N
     if data is not None:
         checks += _gated(files, taken, data, images, note, track)
     return VerifyResult(tuple(checks))
-
-
-def _backends_for(file: ModelFile, device: str) -> list[Backend]:
-    precision = blank(file, device, 1, "").precision
-    return [one for one in backends(device) if one.takes(model_kind(file.path), precision)]
 
 
 def _name(what: str, file: ModelFile, backend: Backend) -> str:
