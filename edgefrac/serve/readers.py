@@ -73,7 +73,7 @@ class Readers:
         return self._jobs.qsize()
 
     def submit(self, head: dict[str, Any], blobs: Sequence[bytes] = ()) -> Future[Message]:
-        """Queue a job of ``reader_process``: its reply, ``ImageError`` or ``OutputError`` comes. Raises ``BusyError``."""
+        """Queue a job of ``reader_process``: its reply, ``ImageError`` or ``OutputError``. Raises ``BusyError``."""
         job = _Job(head, blobs, Future())
         try:
             self._jobs.put_nowait(job)
