@@ -42,7 +42,7 @@ def main(model: str, threads: str, megabytes: str) -> int:
         return error.exit_status
     _limit_memory(int(megabytes))
     try:
-        send(pipe_out, {"ready": True})
+        send(pipe_out, {"contract": reader.contract.document(), "sha256": reader.sha256})
         while True:
             send(pipe_out, *_reply(reader, *receive(pipe_in)))
     except SpokeNoMoreError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgefrac.contract import Contract
 from edgefrac.errors import BusyError, EdgeFracError, ImageError, ModelFileError, OutputError
 from edgefrac.serve.answer import NAMELESS
 from edgefrac.serve.framing import Message, SpokeNoMoreError, TooSlowError, receive, send
@@ -58,8 +59,15 @@ class Readers:
         self._jobs: queue.Queue[_Job | None] = queue.Queue(self.limits.waiting)
         self._closed = False
         children = [self._child() for _ in range(count)]
-        for child in children:
-            _ready(child)
+        try:
+            heads = [_ready(child) for child in children]
+        except ModelFileError:
+            for child in children:
+                _end(child)
+            raise
+        self.contract = Contract.model_validate(heads[0]["contract"])
+        """What the model promises."""
+        self.model_sha256: str = heads[0]["sha256"]
         self._threads = [
             threading.Thread(target=self._serve, args=(child,), name=f"reader-{number}", daemon=True)
             for number, child in enumerate(children)
@@ -137,7 +145,8 @@ class Readers:
         return subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
 
-def _ready(child: subprocess.Popen[bytes]) -> None:
+def _ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What a reader says when it has its model open."""
     assert child.stdout
     try:
         head, _ = receive(child.stdout.fileno(), _STARTING_SECONDS)
@@ -147,6 +156,7 @@ def _ready(child: subprocess.Popen[bytes]) -> None:
     if "error" in head:
         _end(child)
         raise ModelFileError(head["error"], hint=head.get("hint", ""))
+    return head
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

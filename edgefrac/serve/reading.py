@@ -30,7 +30,8 @@ class Reader:
 
     def __init__(self, model: Path | None, threads: int) -> None:
         self._session = load(model, threads)
-        self._sha256 = file_sha256(self._session.path)
+        self.contract = self._session.contract
+        self.sha256 = file_sha256(self._session.path)
 
     def do(self, head: dict[str, Any], blobs: list[bytes]) -> Message:
         """One job as ``reader_process`` describes it; raises ``ImageError`` and what else may go wrong."""
@@ -47,7 +48,7 @@ class Reader:
     def _read(self, data: bytes, window: WindowChoice | None) -> tuple[Radiograph, Answer, Explained | None]:
         started = time.perf_counter()
         radiograph = decode_radiograph(data, NAMELESS, window=window)
-        network_input = preprocess(radiograph.pixels, self._session.contract.input.size)
+        network_input = preprocess(radiograph.pixels, self.contract.input.size)
         prediction = self._session.predict(network_input)
         milliseconds = (time.perf_counter() - started) * 1000
         explained = None
@@ -63,7 +64,7 @@ class Reader:
         prediction: Prediction,
         explained: Explained | None,
     ) -> Answer:
-        contract = self._session.contract
+        contract = self.contract
         task = contract.task()
         probability = float(prediction.probability[task.first_channel])
         row = explained.row if explained else {}
@@ -84,7 +85,7 @@ class Reader:
             },
             picture=_picture(radiograph),
             model=contract.name,
-            model_sha256=self._sha256,
+            model_sha256=self.sha256,
             precision=contract.precision,
             milliseconds=0,
         )

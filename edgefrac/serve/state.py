@@ -60,6 +60,13 @@ class State:
         self._lock.close()
 
 
+def state_folder() -> Path:
+    """``edgefrac`` in the XDG state folder, $XDG_STATE_HOME or ~/.local/state; it need not exist."""
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    # by its specification a relative path is to be ignored
+    return (named if named.is_absolute() else Path.home() / ".local" / "state") / "edgefrac"
+
+
 def store(path: Path, data: bytes) -> None:
     """Write a file so that it is whole on the disk when this returns; raises ``OutputError``, and leaves nothing."""
     temporary = path.with_name(f".{path.name}.part")

@@ -1,0 +1,29 @@
+"""The web application: its routes, and what every request passes on the way to them."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from edgefrac import __version__
+from edgefrac.serve import problems, routes_health, routes_model, routes_page, routes_worklist
+from edgefrac.serve.served_model import ServedModel
+from edgefrac.serve.service import ReadingRoom
+from edgefrac.serve.settings import Settings
+
+
+def create_app(room: ReadingRoom, model: ServedModel, settings: Settings) -> FastAPI:
+    """The application of a room, which the caller starts and closes."""
+    app = FastAPI(
+        title="EdgeFrac reading room",
+        version=__version__,
+        summary="Radiographs in, what a model sees on them out. Research software, not a medical device.",
+        docs_url=None,
+        redoc_url=None,
+        responses=problems.EVERYWHERE,
+    )
+    problems.install(app)
+    app.include_router(routes_health.routes())
+    app.include_router(routes_model.routes(room, model))
+    app.include_router(routes_worklist.routes(room))
+    routes_page.mount(app)
+    return app
