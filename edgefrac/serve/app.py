@@ -5,7 +5,11 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from edgefrac import __version__
-from edgefrac.serve import problems, routes_health, routes_model, routes_page, routes_worklist
+from edgefrac.serve import auth, problems, routes_health, routes_model, routes_page, routes_predict, routes_worklist
+from edgefrac.serve.auth import Access
+from edgefrac.serve.limits import Bodies, RequestRate
+from edgefrac.serve.metrics import Metrics
+from edgefrac.serve.requests_seen import RequestsSeen
 from edgefrac.serve.served_model import ServedModel
 from edgefrac.serve.service import ReadingRoom
 from edgefrac.serve.settings import Settings
@@ -22,8 +26,16 @@ def create_app(room: ReadingRoom, model: ServedModel, settings: Settings) -> Fas
         responses=problems.EVERYWHERE,
     )
     problems.install(app)
-    app.include_router(routes_health.routes())
+    metrics = Metrics(room)
+    app.include_router(routes_health.routes(room, metrics))
+    app.include_router(auth.routes(settings))
     app.include_router(routes_model.routes(room, model))
+    app.include_router(routes_predict.routes(room, metrics))
     app.include_router(routes_worklist.routes(room))
     routes_page.mount(app)
+    # the last one added is the first one met
+    app.add_middleware(Bodies, settings=settings)
+    app.add_middleware(Access, settings=settings)
+    app.add_middleware(RequestRate, per_second=settings.requests_per_second)
+    app.add_middleware(RequestsSeen, metrics=metrics)
     return app

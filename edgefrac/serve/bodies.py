@@ -62,24 +62,19 @@ async def _files(headers: Headers, stream: AsyncGenerator[bytes, None]) -> list[
     return found
 
 
-_BINARY = {"type": "string", "format": "binary"}
-SENDS_IMAGES: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {"schema": _BINARY},
-            "application/dicom": {"schema": _BINARY},
-            "image/*": {"schema": _BINARY},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {FIELD: {"type": "array", "items": _BINARY, "minItems": 1, "maxItems": MOST_FILES}},
-                    "required": [FIELD],
-                    "additionalProperties": False,
-                }
-            },
-        },
+def _sends(most: int) -> dict[str, Any]:
+    """What OpenAPI says of such a request; what a body is, its content says, never its type."""
+    binary = {"type": "string", "format": "binary"}
+    form = {
+        "type": "object",
+        "properties": {FIELD: {"type": "array", "items": binary, "minItems": 1, "maxItems": most}},
+        "required": [FIELD],
+        "additionalProperties": False,
     }
-}
-"""What OpenAPI says of such a request; what a body is, its content says, never its type."""
+    types = ("application/octet-stream", "application/dicom", "image/png", "image/jpeg")
+    content = {name: {"schema": binary} for name in types} | {"multipart/form-data": {"schema": form}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+SENDS_IMAGES, SENDS_IMAGE = _sends(MOST_FILES), _sends(1)
 _EXPECTED = f"send files under the name '{FIELD}', {MOST_FILES} at most, and nothing else"

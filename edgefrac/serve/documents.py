@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgefrac.contract import Precision
-from edgefrac.serve.answer import Answer
+from edgefrac.serve.answer import Answer, RegionOfEvidence
 from edgefrac.serve.worklist import Delivery, DeliveryState, ImageState, Item, Origin
 
 Seconds = Annotated[float, Field(description="seconds since 1970-01-01T00:00Z", examples=[1795687200.25])]
@@ -102,8 +102,66 @@ class WorklistDocument(_Document):
     deliveries: dict[DeliveryState, int]
 
 
+class PredictionRow(_Document):
+    """One row as ``edgefrac predict --json`` has it; ``model`` is the model's name.
+
+    ``file`` is what the client calls it. A row with ``error`` has only that and ``file``.
+    """
+
+    file: str
+    error: str | None = None
+    probability: float | None = None
+    label: str | None = None
+    positive: bool | None = None
+    threshold: float | None = None
+    evidence_peak: tuple[float, float] | None = None
+    tasks: dict[str, dict[str, float]] | None = None
+    foreign: str | None = None
+    model: str | None = None
+    milliseconds: float | None = None
+
+    @classmethod
+    def of(cls, answer: Answer, file: str) -> PredictionRow:
+        """The row of an answer; what has nothing to say is not set."""
+        said = {"foreign": answer.foreign, "tasks": answer.tasks or None}
+        return cls(
+            file=file,
+            probability=answer.probability,
+            label=answer.label,
+            positive=answer.positive,
+            threshold=answer.threshold,
+            evidence_peak=answer.peak,
+            model=answer.model,
+            milliseconds=answer.milliseconds,
+            **{name: value for name, value in said.items() if value is not None},
+        )
+
+
+class Explanation(_Document):
+    """One row as ``edgefrac explain --json`` has it; ``model`` is the model's name."""
+
+    file: str
+    model: str
+    precision: Precision
+    probability: float
+    threshold: float
+    positive: bool
+    label: str
+    log_odds: float | None
+    finding: Literal["nothing", "localised", "diffuse"] | None
+    peak: tuple[float, float] | None
+    regions: tuple[RegionOfEvidence, ...]
+    foreign: str | None = None
+
+    @classmethod
+    def of(cls, answer: Answer, file: str) -> Explanation:
+        """The explanation in an answer."""
+        said = {name: getattr(answer, name) for name in cls.model_fields if name != "file"}
+        return cls.model_validate({"file": file, **{k: v for k, v in said.items() if k != "foreign" or v is not None}})
+
+
 class Health(_Document):
-    """That the process lives."""
+    """That it is well."""
 
     status: Literal["ok"] = "ok"
 

@@ -54,8 +54,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
 
 
-EVERYWHERE = documented(400, 401, 403, 429, 503)
-"""What the middlewares may answer to any request."""
+EVERYWHERE = documented(400, 401, 403, 413, 415, 422, 429, 503)
+"""What the middlewares may answer to any request, and 422."""
 
 
 def install(app: FastAPI) -> None:

@@ -52,6 +52,8 @@ class Readers:
         self.count = count
         self.limits = limits or Limits()
         self.replaced = 0
+        """Readers that were lost over an image."""
+        self._lost: set[str] = set()
         self._command = [
             *(sys.executable, "-P", "-m", "edgefrac.serve.reader_process"),
             *(str(model or ""), str(threads), str(self.limits.megabytes)),
@@ -74,6 +76,11 @@ class Readers:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def up(self) -> int:
+        """Readers that are at work or ready."""
+        return self.count - len(self._lost)
 
     @property
     def waiting(self) -> int:
@@ -131,14 +138,18 @@ class Readers:
 
     def _replacement(self) -> subprocess.Popen[bytes]:
         """A new reader; where none comes up, for lack of memory, say, it is tried again until one does."""
+        self.replaced += 1
+        self._lost.add(threading.current_thread().name)
         while True:
-            self.replaced += 1
             child = self._child()
             try:
                 _ready(child)
             except ModelFileError:
+                if self._closed:
+                    return child
                 time.sleep(_BEFORE_NEXT_TRY)
             else:
+                self._lost.discard(threading.current_thread().name)
                 return child
 
     def _child(self) -> subprocess.Popen[bytes]:

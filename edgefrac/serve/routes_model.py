@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from edgefrac.imaging.heat import CONTOURS, FULL_SCALE, RAMP
 from edgefrac.serve.documents import EvidenceScale, ModelDocument, ServedTask
+from edgefrac.serve.headers import DOCUMENT
 from edgefrac.serve.problems import RefusedError, documented
 from edgefrac.serve.served_model import ServedModel
 from edgefrac.serve.service import ReadingRoom
@@ -30,7 +31,7 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     async def certificate() -> HTMLResponse:
         if model.certificate is None:
             raise RefusedError(404, "this model came without a certificate", "serve a bundle")
-        return HTMLResponse(model.certificate)
+        return HTMLResponse(model.certificate, headers=DOCUMENT)
 
     @router.get(
         "/v1/model-card",

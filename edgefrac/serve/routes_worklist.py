@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +18,7 @@ from edgefrac.serve.documents import (
 )
 from edgefrac.serve.problems import RefusedError, documented
 from edgefrac.serve.service import ReadingRoom
-from edgefrac.serve.worklist import ImageState, Item, Origin
+from edgefrac.serve.worklist import ImageState, Item
 
 Id = Annotated[str, Path(alias="id", pattern="^[0-9a-f]{32}$", description="as the work list gives it")]
 
@@ -31,12 +31,10 @@ def routes(room: ReadingRoom) -> APIRouter:
         "/v1/worklist",
         status_code=202,
         summary="Put images in; they are kept from here on, also through a crash",
-        responses=documented(408, 413, 415, 507),
+        responses=documented(408, 507),
         openapi_extra=SENDS_IMAGES,
     )
-    async def receive(request: Request, origin: Origin = "api") -> list[ReceivedImage]:
-        if origin not in ("api", "page"):
-            raise RefusedError(422, "origin: api or page")
+    async def receive(request: Request, origin: Literal["api", "page"] = "api") -> list[ReceivedImage]:
         sent = await sent_images(request)
         receipts = [await run_in_threadpool(room.receive, image.data, origin) for image in sent.images]
         return [ReceivedImage(id=receipt.id, new=receipt.new) for receipt in receipts]

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from edgefrac.errors import UsageError
 from edgefrac.serve.settings import LOOPBACK, Settings
+from edgefrac.serve.slow_clients import impatient
 
 _ENDING_SECONDS = 30
 _BACKLOG = 256
@@ -49,7 +50,7 @@ def serve(app: FastAPI, at: socket.socket, settings: Settings) -> None:
         server_header=False,
         lifespan="off",
         ws="none",
-        http="h11",
+        http=impatient(settings),
         loop="asyncio",
         proxy_headers=False,
         limit_concurrency=settings.connections,

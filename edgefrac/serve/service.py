@@ -81,6 +81,11 @@ class ReadingRoom:
         self.worklist.close()
         self.state.close()
 
+    @property
+    def full(self) -> bool:
+        """Whether so many images wait that no further one is taken."""
+        return self._todo.qsize() >= self.rules.waiting
+
     def receive(self, data: bytes, origin: Origin, identity: bytes | None = None) -> Receipt:
         """Put one image in the work list; when this returns it is on the disk, and may be acknowledged.
 
@@ -90,7 +95,7 @@ class ReadingRoom:
         key = self.state.key(data if identity is None else identity)
         if found := self.worklist.known(key):
             return Receipt(found.id, new=False)
-        if self._todo.qsize() >= self.rules.waiting:
+        if self.full:
             raise BusyError(f"{self.rules.waiting} images wait already", hint="send it again later")
         id_ = new_id()
         store(self.state.incoming / id_, data)
