@@ -1,0 +1,60 @@
+"""Where an outgoing object comes from: which image, which model, and when the answer was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edgefrac import __version__
+from edgefrac.contract import Contract
+from edgefrac.serve.dicom.uids import derived_uid
+
+MANUFACTURER = "EdgeFrac"
+"""How EdgeFrac names itself in DICOM (LO and AE texts)."""
+SOFTWARE = f"EdgeFrac {__version__}"
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """The model as an object names it; ``sha256`` is that of its file, in hex."""
+
+    name: str
+    version: str
+    precision: str
+    sha256: str
+
+    @classmethod
+    def of(cls, contract: Contract, sha256: str) -> ModelIdentity:
+        """From what the file says of itself."""
+        return cls(contract.name, contract.version, contract.precision, sha256)
+
+    @property
+    def in_words(self) -> str:
+        """Name, version and precision, for people."""
+        return f"{self.name} {self.version} ({self.precision})"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Everything an outgoing object is made from besides the envelope and the answer.
+
+    The same origin gives the same UIDs and times: sending again sends the same bytes, and an archive keeps one copy.
+    ``key`` is the image's in the work list; ``at``, with a time zone, is when it was answered.
+    """
+
+    key: str = field(repr=False)
+    model: ModelIdentity
+    at: datetime
+
+    def uid(self, kind: str) -> str:
+        """The UID of this image's ``kind`` of object, or of one of its parts."""
+        return derived_uid("instance", self.key, self.model.sha256, kind)
+
+    def series_uid(self, source_series: str, kind: str) -> str:
+        """The UID of the series that the ``kind`` of objects made from one source series share."""
+        return derived_uid("series", source_series, self.model.sha256, kind)
+
+    @property
+    def device_uid(self) -> str:
+        """The UID of EdgeFrac with this model as an observer."""
+        return derived_uid("device", SOFTWARE, self.model.sha256)
