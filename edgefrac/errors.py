@@ -11,6 +11,7 @@
     ├── OutputError               a folder that cannot be written, a full disk
     ├── TrainingError             a training that cannot go on: a loss that is no number
     ├── ConversionError           a network that a target cannot express
+    ├── BusyError                 a queue that is full; the same again later may pass
     ├── DeviceError               a device that cannot be set up, or a file that does not run on it
     ├── MissingWeightsError       exit status 3: pretrained weights that are not here and cannot be fetched
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
@@ -73,6 +74,10 @@ class TrainingError(EdgeFracError):
 
 class ConversionError(EdgeFracError):
     """A network that a target cannot express."""
+
+
+class BusyError(EdgeFracError):
+    """A queue that is full; the same again later may pass."""
 
 
 class DeviceError(EdgeFracError):

@@ -1,0 +1,125 @@
+"""What a reader does with one image: decode, predict, explain, and leave its numbers where the server wants them."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefrac.digest import file_sha256
+from edgefrac.errors import OutputError
+from edgefrac.explanation import Explained, located, picture_of
+from edgefrac.imaging.familiarity import foreign
+from edgefrac.imaging.preprocess import preprocess
+from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.imaging.read import decode_radiograph, read_bytes
+from edgefrac.imaging.voi import WindowChoice
+from edgefrac.prediction import load
+from edgefrac.runtimes.session import Prediction
+from edgefrac.serve.answer import NAMELESS, Answer, Picture, RegionOfEvidence
+from edgefrac.serve.framing import Message
+
+
+class Reader:
+    """A model, open in its runtime; raises what ``prediction.load`` raises."""
+
+    def __init__(self, model: Path | None, threads: int) -> None:
+        self._session = load(model, threads)
+        self._sha256 = file_sha256(self._session.path)
+
+    def do(self, head: dict[str, Any], blobs: list[bytes]) -> Message:
+        """One job as ``reader_process`` describes it; raises ``ImageError`` and what else may go wrong."""
+        window = head.get("window")
+        data = blobs[0] if blobs else read_bytes(Path(head["incoming"]))
+        radiograph, answer, explained = self._read(data, tuple(window) if isinstance(window, list) else window)
+        reply = {"answer": answer.model_dump(mode="json")}
+        if head["do"] == "picture" and explained:
+            return reply, [_png(radiograph, explained)]
+        if head["do"] == "read":
+            _leave(radiograph, explained, Path(head["into"]))
+        return reply, []
+
+    def _read(self, data: bytes, window: WindowChoice | None) -> tuple[Radiograph, Answer, Explained | None]:
+        started = time.perf_counter()
+        radiograph = decode_radiograph(data, NAMELESS, window=window)
+        network_input = preprocess(radiograph.pixels, self._session.contract.input.size)
+        prediction = self._session.predict(network_input)
+        milliseconds = (time.perf_counter() - started) * 1000
+        explained = None
+        if prediction.evidence is not None:
+            explained = located(self._session, radiograph, network_input, prediction, Path(NAMELESS))
+        answer = self._answer(radiograph, network_input, prediction, explained)
+        return radiograph, answer.model_copy(update={"milliseconds": round(milliseconds, 2)}), explained
+
+    def _answer(
+        self,
+        radiograph: Radiograph,
+        network_input: NDArray[np.uint8],
+        prediction: Prediction,
+        explained: Explained | None,
+    ) -> Answer:
+        contract = self._session.contract
+        task = contract.task()
+        probability = float(prediction.probability[task.first_channel])
+        row = explained.row if explained else {}
+        return Answer(
+            probability=probability,
+            threshold=task.threshold,
+            positive=probability >= task.threshold,
+            label=task.classes[int(probability >= task.threshold)],
+            log_odds=row.get("log_odds"),
+            finding=row.get("finding"),
+            peak=row.get("peak"),
+            regions=tuple(RegionOfEvidence.model_validate(region) for region in row.get("regions", ())),
+            foreign=row.get("foreign") if explained else foreign(radiograph, network_input, contract.familiar),
+            tasks={
+                other.name: dict(zip(other.classes, map(float, prediction.probability[other.span]), strict=True))
+                for other in contract.tasks
+                if other != task
+            },
+            picture=_picture(radiograph),
+            model=contract.name,
+            model_sha256=self._sha256,
+            precision=contract.precision,
+            milliseconds=0,
+        )
+
+
+def _picture(radiograph: Radiograph) -> Picture:
+    return Picture(
+        width=radiograph.width,
+        height=radiograph.height,
+        source_format=radiograph.source_format,
+        modality=radiograph.modality,
+        view=radiograph.view,
+        side=radiograph.side,
+        spacing_mm=radiograph.spacing_mm,
+        notes=radiograph.notes,
+    )
+
+
+def _png(radiograph: Radiograph, explained: Explained) -> bytes:
+    written = io.BytesIO()
+    picture_of(explained, radiograph).save(written, "PNG", compress_level=1)
+    return written.getvalue()
+
+
+def _leave(radiograph: Radiograph, explained: Explained | None, folder: Path) -> None:
+    """Write the image's numbers to a new folder, and have them on the disk; raises ``OutputError``."""
+    arrays: dict[str, NDArray[Any]] = {"values": radiograph.pixels}
+    if explained:
+        arrays["evidence"] = explained.evidence
+    try:
+        folder.mkdir()
+        for name, array in arrays.items():
+            with (folder / f"{name}.npy").open("wb") as file:
+                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None

@@ -1,0 +1,216 @@
+"""The reading room at work: takes images in, has them read in the order they came, and keeps each answer once."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgefrac.errors import BusyError, EdgeFracError, OutputError
+from edgefrac.serve.answer import Answer
+from edgefrac.serve.framing import Message
+from edgefrac.serve.readers import ReaderLostError, Readers
+from edgefrac.serve.state import State, remove, settle, store
+from edgefrac.serve.worklist import Item, Origin, Worklist, new_id
+
+log = logging.getLogger("edgefrac.serve")
+
+_LOST_READERS = 2  # so many readers an image may cost before it is refused
+_BEFORE_NEXT_TRY = 2.0  # seconds, where the disk is full
+_BETWEEN_CLEANINGS = 60.0
+_CLEANED_AT_ONCE = 1000
+_FROM_A_PACS: frozenset[Origin] = frozenset({"dicom", "dicomweb"})
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An image in the work list; ``new`` is False where it was there already."""
+
+    id: str
+    new: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How many images may wait for a reader, and how long what is done is kept."""
+
+    waiting: int = 1000
+    keep_seconds: float = 7 * 86400.0
+
+
+class ReadingRoom:
+    """One state folder, its work list and its readers, from ``start`` to ``close``.
+
+    ``destinations`` are the names under which answers to images of a PACS are to be delivered.
+    """
+
+    def __init__(self, state: State, readers: Readers, destinations: Sequence[str] = (), rules: Rules | None = None):
+        self.state, self.readers, self.rules = state, readers, rules or Rules()
+        self.destinations = tuple(destinations)
+        self.worklist = Worklist(state.database)
+        self.on_finished: list[Callable[[Item], None]] = []
+        """Called with each image that is done, from any thread."""
+        self._todo: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._at_work = threading.Semaphore(readers.count * 2)
+        self._closing = threading.Event()
+        self._threads = [
+            threading.Thread(target=target, name=f"room-{target.__name__}", daemon=True)
+            for target in (self._dispatch, self._clean)
+        ]
+
+    def start(self) -> None:
+        """Take up what was left, and begin to read."""
+        self._recover()
+        for id_ in self.worklist.waiting():
+            self._todo.put(id_)
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Finish the images at work, and leave the others for the next start."""
+        self._closing.set()
+        self._todo.put(None)
+        for thread in self._threads:
+            thread.join()
+        self.readers.close()
+        self.worklist.close()
+        self.state.close()
+
+    def receive(self, data: bytes, origin: Origin, identity: bytes | None = None) -> Receipt:
+        """Put one image in the work list; when this returns it is on the disk, and may be acknowledged.
+
+        ``identity`` is what makes it the same image (a SOP Instance UID), without one its bytes are. Raises
+        ``BusyError`` where too many wait already, ``OutputError`` where it cannot be stored.
+        """
+        key = self.state.key(data if identity is None else identity)
+        if found := self.worklist.known(key):
+            return Receipt(found.id, new=False)
+        if self._todo.qsize() >= self.rules.waiting:
+            raise BusyError(f"{self.rules.waiting} images wait already", hint="send it again later")
+        id_ = new_id()
+        store(self.state.incoming / id_, data)
+        try:
+            self.worklist.add(id_, key, origin, time.time())
+        except ValueError:
+            remove(self.state.incoming / id_)
+            known = self.worklist.known(key)
+            assert known
+            return Receipt(known.id, new=False)
+        except OutputError:
+            remove(self.state.incoming / id_)
+            raise
+        self._todo.put(id_)
+        return Receipt(id_, new=True)
+
+    def remove(self, id_: str) -> bool:
+        """Forget an image that is done; False where it is waiting or not here."""
+        removed = self.worklist.remove(id_)
+        if removed:
+            for path in self._paths(id_):
+                remove(path)
+        return removed
+
+    def envelope(self, id_: str) -> Path:
+        """Where the envelope of an image lies, if it has one."""
+        return self.state.envelopes / f"{id_}.json"
+
+    def _paths(self, id_: str) -> tuple[Path, ...]:
+        return self.state.incoming / id_, self.state.images / id_, self.envelope(id_)
+
+    def _dispatch(self) -> None:
+        while True:
+            self._at_work.acquire()
+            id_ = self._todo.get()
+            if id_ is None or self._closing.is_set():
+                return
+            item = self.worklist.item(id_)
+            if item is None or item.state != "waiting":
+                self._at_work.release()
+                continue
+            self._submit(item)
+
+    def _submit(self, item: Item) -> None:
+        part = self.state.images / f".{new_id()}.part"
+        wanted = bool(self.destinations) and item.origin in _FROM_A_PACS
+        job = {
+            "do": "read",
+            "incoming": str(self.state.incoming / item.id),
+            "into": str(part),
+            "envelope": str(self.envelope(item.id)) if wanted else None,
+        }
+        while True:
+            try:
+                reply = self.readers.submit(job)
+                break
+            except BusyError:
+                # callers who wait for their answer fill the queue; the work list, which nobody waits for, goes behind
+                if self._closing.wait(0.02):
+                    return
+        reply.add_done_callback(lambda done: self._finish(item, part, done))
+
+    def _finish(self, item: Item, part: Path, done: Future[Message]) -> None:
+        """Keep what a reader said of an image; called by the reader's thread."""
+        try:
+            self._settle(item, part, done)
+        except OutputError as error:
+            log.error("%s; tried again", error.message)
+            threading.Timer(_BEFORE_NEXT_TRY, self._todo.put, (item.id,)).start()
+        except Exception:
+            log.exception("image %s", item.id)
+        finally:
+            remove(part)
+            self._at_work.release()
+
+    def _settle(self, item: Item, part: Path, done: Future[Message]) -> None:
+        now = time.time()
+        try:
+            head, _ = done.result()
+        except OutputError:
+            raise
+        except ReaderLostError as error:
+            if self.worklist.lost_reader(item.id) < _LOST_READERS:
+                self._todo.put(item.id)
+                return
+            finished = self.worklist.refuse(item.id, error.message, now)
+        except EdgeFracError as error:
+            finished = self.worklist.refuse(item.id, error.message, now)
+        else:
+            folder = self.state.images / item.id
+            remove(folder)
+            part.replace(folder)
+            settle(folder.parent)
+            destinations = self.destinations if self.envelope(item.id).is_file() else ()
+            finished = self.worklist.answer(item.id, Answer.model_validate(head["answer"]), destinations, now)
+        remove(self.state.incoming / item.id)
+        if finished and (found := self.worklist.item(item.id)):
+            log.info("image %s: %s", item.id, found.state)
+            for call in self.on_finished:
+                call(found)
+
+    def _clean(self) -> None:
+        while not self._closing.wait(_BETWEEN_CLEANINGS):
+            for id_ in self.worklist.done_before(time.time() - self.rules.keep_seconds, _CLEANED_AT_ONCE):
+                self.remove(id_)
+
+    def _recover(self) -> None:
+        """Bring files and rows together after an end at any moment: what is not in the work list was never promised."""
+        waiting = set(self.worklist.waiting())
+        for path in self.state.incoming.iterdir():
+            if path.name not in waiting:
+                remove(path)
+        for path in self.state.envelopes.iterdir():
+            pending = [d for d in self.worklist.deliveries(path.stem) if d.state == "pending"]
+            if path.stem not in waiting and not pending:
+                remove(path)
+        for path in self.state.images.iterdir():
+            item = self.worklist.item(path.name)
+            if item is None or item.state != "answered":
+                remove(path)
+        for id_ in waiting:
+            if not (self.state.incoming / id_).is_file():
+                self.worklist.refuse(id_, "the image is no longer on the disk", time.time())
