@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from edgefrac.serve.dicom.envelope import PATIENT_AND_STUDY, Envelope
-from edgefrac.serve.dicom.origin import MANUFACTURER, SOFTWARE, Origin
+from edgefrac.serve.dicom.origin import MANUFACTURER, SOFTWARE, Origin, text
 from edgefrac.serve.dicom.uids import derived_uid
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def new_object(envelope: Envelope, origin: Origin, sop_class: str, kind: str, se
     number = envelope.instance_number
     dataset.InstanceNumber = number if number is not None and number >= 0 else 1
     dataset.Manufacturer = MANUFACTURER
-    dataset.ManufacturerModelName = text(origin.model.name)
-    dataset.DeviceSerialNumber = origin.model.sha256
-    dataset.SoftwareVersions = [SOFTWARE, text(f"model {origin.model.version} {origin.model.precision}")]
+    dataset.ManufacturerModelName = text(origin.model.name) if origin.model else MANUFACTURER
+    dataset.DeviceSerialNumber = origin.model.sha256 if origin.model else "none"
+    dataset.SoftwareVersions = origin.software
     local = local_time(envelope, origin.at)
     dataset.InstanceCreationDate = local.strftime("%Y%m%d")
     dataset.InstanceCreationTime = local.strftime("%H%M%S")
@@ -71,14 +71,13 @@ def contributing_equipment(origin: Origin) -> Dataset:
     from highdicom.base_content import ContributingEquipment
     from pydicom.sr.codedict import codes
 
-    model = origin.model
     return ContributingEquipment(
         MANUFACTURER,
         codes.DCM.ProcessingEquipment,
-        manufacturer_model_name=text(model.name),
-        software_versions=[SOFTWARE, text(f"model {model.version} {model.precision}")],
-        device_serial_number=model.sha256,
-        contribution_description=text(f"Research software, no medical device. Model {model.in_words}", 1024),
+        manufacturer_model_name=text(origin.model.name) if origin.model else MANUFACTURER,
+        software_versions=origin.software,
+        device_serial_number=origin.model.sha256 if origin.model else None,
+        contribution_description=f"Research software, no medical device: {origin.in_words}",
     )
 
 
@@ -125,12 +124,6 @@ def local_time(envelope: Envelope, at: datetime) -> datetime:
     return at.astimezone()
 
 
-def text(value: str, longest: int = 64) -> str:
-    """``value`` in characters that every character set of DICOM has, cut to what the element may hold."""
-    plain = "".join(letter if " " <= letter < "\x7f" and letter not in "\\~^=" else "?" for letter in value)
-    return plain[:longest].strip()
-
-
 def encode(dataset: Dataset) -> bytes:
     """As a DICOM file (Part 10), Explicit VR Little Endian: the same data set gives the same bytes."""
     from pydicom import dcmwrite
@@ -143,7 +136,7 @@ def encode(dataset: Dataset) -> bytes:
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_NAME
-    dataset.file_meta = meta  # type: ignore[attr-defined]
+    dataset.file_meta = meta
     buffer = io.BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     return buffer.getvalue()

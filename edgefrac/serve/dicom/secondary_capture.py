@@ -21,10 +21,9 @@ from edgefrac.serve.dicom.derived import (
     name_private_scheme,
     new_object,
     referenced_image,
-    text,
 )
 from edgefrac.serve.dicom.envelope import PICTURE, Envelope
-from edgefrac.serve.dicom.origin import SOFTWARE, Origin
+from edgefrac.serve.dicom.origin import Origin
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -65,8 +64,7 @@ def _derivation(dataset: Dataset, envelope: Envelope, origin: Origin) -> None:
     source.SpatialLocationsPreserved = "NO"
     source.PurposeOfReferenceCodeSequence = [coded(codes.DCM.SourceImageForImageProcessingOperation)]
     dataset.SourceImageSequence = [source]
-    how = f"Reduced, evidence map in colour and caption drawn over it by {SOFTWARE}, model {origin.model.in_words}"
-    dataset.DerivationDescription = text(how, 1024)
+    dataset.DerivationDescription = f"Resized; evidence map in colour, and a caption: {origin.in_words}"
     overlay = Code("evidence-overlay", PRIVATE_SCHEME, "Evidence map drawn over the image")
     dataset.DerivationCodeSequence = [coded(codes.DCM.SpatialResampling), coded(overlay)]
     name_private_scheme(dataset)
