@@ -148,25 +148,32 @@ class Worklist:
 
     def answer(self, id_: str, answer: Answer, destinations: Sequence[str], now: float) -> bool:
         """The answer, and that it is to go to ``destinations``; False where the image had one, or is gone."""
+        text = answer.model_dump_json(exclude_defaults=True)
+        return self._finish(id_, "answered", text, None, destinations, now)
+
+    def refuse(self, id_: str, error: str, destinations: Sequence[str], now: float) -> bool:
+        """Why an image gets no answer, and that ``destinations`` are to hear of it; False as for ``answer``."""
+        return self._finish(id_, "unreadable", None, error, destinations, now)
+
+    def _finish(
+        self,
+        id_: str,
+        state: ImageState,
+        answer: str | None,
+        error: str | None,
+        destinations: Sequence[str],
+        now: float,
+    ) -> bool:
         with self._transaction() as db:
             changed = db.execute(
-                "UPDATE images SET state = 'answered', answer = ?, finished = ? WHERE id = ? AND state = 'waiting'",
-                (answer.model_dump_json(exclude_defaults=True), now, id_),
+                "UPDATE images SET state = ?, answer = ?, error = ?, finished = ? WHERE id = ? AND state = 'waiting'",
+                (state, answer, error, now, id_),
             ).rowcount
             if changed:
                 db.executemany(
                     "INSERT INTO deliveries (image, destination, due) VALUES (?, ?, ?)",
                     [(id_, destination, now) for destination in destinations],
                 )
-        return changed == 1
-
-    def refuse(self, id_: str, error: str, now: float) -> bool:
-        """Why an image gets no answer; False as for ``answer``."""
-        with self._transaction() as db:
-            changed = db.execute(
-                "UPDATE images SET state = 'unreadable', error = ?, finished = ? WHERE id = ? AND state = 'waiting'",
-                (error, now, id_),
-            ).rowcount
         return changed == 1
 
     def lost_reader(self, id_: str) -> int:

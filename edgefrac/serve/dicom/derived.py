@@ -11,15 +11,12 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from edgefrac.serve.dicom.envelope import PATIENT_AND_STUDY, Envelope
-from edgefrac.serve.dicom.origin import MANUFACTURER, SOFTWARE, Origin, text
-from edgefrac.serve.dicom.uids import derived_uid
+from edgefrac.serve.dicom.origin import CREATOR_UID, MANUFACTURER, SOFTWARE, Origin, text
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
     from pydicom.sr.coding import Code
 
-IMPLEMENTATION_UID = derived_uid("implementation", MANUFACTURER)
-"""Says in file headers and association requests that EdgeFrac wrote them."""
 IMPLEMENTATION_NAME = SOFTWARE.upper().replace(" ", "_")[:16]
 PRIVATE_SCHEME = "99EDGEFRAC"
 """Of the few concepts that no public coding scheme has."""
@@ -62,7 +59,7 @@ def new_object(envelope: Envelope, origin: Origin, sop_class: str, kind: str, se
     local = local_time(envelope, origin.at)
     dataset.InstanceCreationDate = local.strftime("%Y%m%d")
     dataset.InstanceCreationTime = local.strftime("%H%M%S")
-    dataset.InstanceCreatorUID = origin.device_uid
+    dataset.InstanceCreatorUID = CREATOR_UID
     return dataset
 
 
@@ -134,7 +131,7 @@ def encode(dataset: Dataset) -> bytes:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
+    meta.ImplementationClassUID = UID(CREATOR_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_NAME
     dataset.file_meta = meta
     buffer = io.BytesIO()

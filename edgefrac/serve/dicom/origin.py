@@ -11,6 +11,8 @@ from edgefrac.serve.dicom.uids import derived_uid
 
 MANUFACTURER = "EdgeFrac"
 """How EdgeFrac names itself in DICOM (LO and AE texts)."""
+CREATOR_UID = derived_uid("implementation", MANUFACTURER)
+"""In every object that the reading room sends, and in its file headers and association requests."""
 SOFTWARE = f"EdgeFrac {__version__}"
 
 

@@ -1,0 +1,50 @@
+"""Which object a received data set is, from its first elements: enough to acknowledge it, and too little to be fooled.
+
+Reading it whole is left to the readers, which may crash. Here only elements up to the instance's UID are looked at, by
+pydicom, which is Python throughout.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edgefrac.serve.dicom.origin import CREATOR_UID
+
+if TYPE_CHECKING:
+    from pydicom.uid import UID
+
+_LAST = 0x00080018  # SOPInstanceUID
+_BEGINNING = 1 << 16  # bytes of a deflated data set that are inflated; what is looked at lies far before
+_KEYWORDS = ("SOPClassUID", "SOPInstanceUID")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an object says it is; ``own`` is True where EdgeFrac made it, so that it is no image to be answered."""
+
+    sop_class: str = field(repr=False)
+    sop_instance: str = field(repr=False)
+    own: bool
+
+
+def identity_of(encoded: bytes, syntax: UID) -> Identity | None:
+    """The identity of a data set as it was sent, without preamble and file meta group; None where it has none."""
+    from pydicom.filereader import read_dataset
+
+    try:
+        if syntax.is_deflated:
+            encoded = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, _BEGINNING)
+        stream = io.BytesIO(encoded)
+        beginning = read_dataset(
+            stream, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=lambda tag, *_: int(tag) > _LAST
+        )
+        sop_class, sop_instance = (str(beginning.get(keyword) or "") for keyword in _KEYWORDS)
+        creator = str(beginning.get("InstanceCreatorUID") or "")
+    except Exception:  # pydicom raises nearly anything on damaged data sets, with words that quote them
+        return None
+    if not sop_class or not sop_instance:
+        return None
+    return Identity(sop_class, sop_instance, own=creator == CREATOR_UID)
