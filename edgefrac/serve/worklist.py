@@ -46,7 +46,7 @@ CREATE TABLE deliveries (
     error TEXT,
     PRIMARY KEY (image, destination)
 ) STRICT;
-CREATE INDEX deliveries_by_due ON deliveries (state, due);
+CREATE INDEX deliveries_by_due ON deliveries (destination, state, due);
 """
 
 
@@ -216,17 +216,30 @@ class Worklist:
 
     # deliveries
 
-    def due(self, now: float, limit: int) -> list[Delivery]:
-        """Deliveries to try now, longest due first."""
+    def due(self, destination: str, now: float, limit: int) -> list[Delivery]:
+        """Deliveries to a destination that are to be tried now, longest due first."""
         rows = self._rows(
-            f"SELECT {_DELIVERY} FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT ?", now, limit
+            f"SELECT {_DELIVERY} FROM deliveries WHERE destination = ? AND state = 'pending' AND due <= ? "
+            "ORDER BY due LIMIT ?",
+            *(destination, now, limit),
         )
         return [Delivery(*row) for row in rows]
 
-    def next_due(self) -> float | None:
-        """When the next delivery is to be tried."""
-        value: float | None = self._rows("SELECT min(due) FROM deliveries WHERE state = 'pending'")[0][0]
+    def next_due(self, destination: str) -> float | None:
+        """When the next delivery to a destination is to be tried."""
+        query = "SELECT min(due) FROM deliveries WHERE destination = ? AND state = 'pending'"
+        value: float | None = self._rows(query, destination)[0][0]
         return value
+
+    def give_up_others(self, destinations: Sequence[str], error: str) -> int:
+        """Give up what is pending to any but these destinations; how many deliveries those were."""
+        marks = ", ".join("?" * len(destinations))
+        with self._transaction() as db:
+            return db.execute(
+                f"UPDATE deliveries SET state = 'failed', error = ? WHERE state = 'pending' "
+                f"AND destination NOT IN ({marks})",
+                (error, *destinations),
+            ).rowcount
 
     def deliveries(self, image: str) -> list[Delivery]:
         """All deliveries of one image."""

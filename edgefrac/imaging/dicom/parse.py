@@ -33,7 +33,7 @@ _PICTURE_KEYWORDS = (
     "ExtendedOffsetTableLengths",
     "PixelData",
 )
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 def recognises_dicom(data: bytes) -> bool:
@@ -66,7 +66,7 @@ def read_elements(data: bytes, name: str, tags: list[int], *, stop_before_pixels
     """Read the elements of ``tags`` and no others. Raises like ``parse``."""
     from pydicom import dcmread
 
-    if _DEFLATED in data[:4096]:
+    if DEFLATED in data[:4096]:
         _check_inflated_size(data, name)
     wanted: list[Any] = list(tags)
     return dcmread(io.BytesIO(data), force=True, specific_tags=wanted, stop_before_pixels=stop_before_pixels)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edgefrac.imaging.dicom.parse import DEFLATED
 from edgefrac.serve.dicom.origin import CREATOR_UID
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
     from pydicom.uid import UID
 
 _LAST = 0x00080018  # SOPInstanceUID
@@ -34,13 +37,31 @@ def identity_of(encoded: bytes, syntax: UID) -> Identity | None:
     """The identity of a data set as it was sent, without preamble and file meta group; None where it has none."""
     from pydicom.filereader import read_dataset
 
-    try:
+    def read() -> Dataset:
+        plain = encoded
         if syntax.is_deflated:
-            encoded = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, _BEGINNING)
-        stream = io.BytesIO(encoded)
-        beginning = read_dataset(
-            stream, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=lambda tag, *_: int(tag) > _LAST
-        )
+            plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, _BEGINNING)
+        return read_dataset(io.BytesIO(plain), syntax.is_implicit_VR, syntax.is_little_endian, stop_when=_is_behind)
+
+    return _identity(read)
+
+
+def identity_of_file(data: bytes) -> Identity | None:
+    """The identity of a DICOM file; None where it has none, or is deflated."""
+    from pydicom.filereader import read_partial
+
+    if DEFLATED in data[:4096]:
+        return None  # pydicom would inflate it whole
+    return _identity(lambda: read_partial(io.BytesIO(data), stop_when=_is_behind))
+
+
+def _is_behind(tag: int, *_: object) -> bool:
+    return tag > _LAST
+
+
+def _identity(read: Callable[[], Dataset]) -> Identity | None:
+    try:
+        beginning = read()
         sop_class, sop_instance = (str(beginning.get(keyword) or "") for keyword in _KEYWORDS)
         creator = str(beginning.get("InstanceCreatorUID") or "")
     except Exception:  # pydicom raises nearly anything on damaged data sets, with words that quote them
