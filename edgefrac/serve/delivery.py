@@ -108,23 +108,26 @@ class Outbox:
         item = worklist.item(delivery.image)
         if item is None:
             return True
-        try:
-            try:
-                line.sender.send(self._files(item))
-            except NotDeliveredError:
-                raise
-            except (FileNotFoundError, ValidationError):
-                raise NotDeliveredError("what it is made from is gone or damaged", again=False) from None
-            except Exception as error:  # its text may quote the objects
-                raise NotDeliveredError(f"internal error ({type(error).__name__})", again=True) from None
-        except NotDeliveredError as error:
-            return self._failed(line, delivery, item, error)
+        if failure := self._failure(line, item):
+            return self._failed(line, delivery, item, failure)
         line.failures = 0
         worklist.delivered(item.id, line.name)
         if all(one.state == "delivered" for one in worklist.deliveries(item.id)):
             remove(self._room.envelope(item.id))
         log.info("image %s: answer delivered", item.id)
         return True
+
+    def _failure(self, line: _Line, item: Item) -> NotDeliveredError | None:
+        """Make and send; why it failed."""
+        try:
+            line.sender.send(self._files(item))
+        except NotDeliveredError as error:
+            return error
+        except (FileNotFoundError, ValidationError):
+            return NotDeliveredError("what it is made from is gone or damaged", again=False)
+        except Exception as error:  # its text may quote the objects
+            return NotDeliveredError(f"internal error ({type(error).__name__})", again=True)
+        return None
 
     def _failed(self, line: _Line, delivery: Delivery, item: Item, error: NotDeliveredError) -> bool:
         worklist, now = self._room.worklist, time.time()
