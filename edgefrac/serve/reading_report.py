@@ -51,12 +51,12 @@ def reading(
 
 
 def _reduced(raster: NDArray[np.uint8]) -> Image:
-    from PIL import Image as images
+    from PIL import Image as Pillow
 
-    picture = images.fromarray(raster)
+    picture = Pillow.fromarray(raster)
     scale = _LONGER_SIDE / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width, height), images.Resampling.BICUBIC, reducing_gap=3)
+    return picture.resize((width, height), Pillow.Resampling.BICUBIC, reducing_gap=3)
 
 
 def _image(answer: Answer) -> str:
