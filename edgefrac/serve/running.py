@@ -22,18 +22,18 @@ from edgefrac.serve.watch import WatchedFolder
 class Wanted:
     """The options of ``edgefrac serve``; None is a default that depends on the machine or on another option."""
 
-    model: Path | None
-    host: str
-    port: int
-    state: Path | None
-    readers: int | None
-    token: bool | None
-    host_names: tuple[str, ...]
-    max_megabytes: int
-    requests_per_second: float
-    waiting: int
-    keep_days: float
-    watch: Path | None
+    model: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    state: Path | None = None
+    readers: int | None = None
+    token: bool | None = None
+    host_names: tuple[str, ...] = ()
+    max_megabytes: int = 512
+    requests_per_second: float = 100.0
+    waiting: int = 1000
+    keep_days: float = 7.0
+    watch: Path | None = None
 
 
 def run(wanted: Wanted, say: Callable[[str], None]) -> None:
@@ -51,7 +51,7 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         readers = Readers(model.path, wanted.readers or os.cpu_count() or 1)
         room = ReadingRoom(state, readers, rules=Rules(wanted.waiting, wanted.keep_days * 86400))
         at_the_end.callback(room.close)
-        settings = _settings(wanted, state)
+        settings = settings_of(wanted, state)
         app = create_app(room, model, settings)
         watched = WatchedFolder(room, wanted.watch, settings.max_bytes) if wanted.watch else None
         room.start()
@@ -66,7 +66,8 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         serve(app, listening, settings)
 
 
-def _settings(wanted: Wanted, state: State) -> Settings:
+def settings_of(wanted: Wanted, state: State) -> Settings:
+    """How a server that is wanted so meets its clients."""
     needs_token = not is_loopback(wanted.host) if wanted.token is None else wanted.token
     return Settings(
         token=state.token() if needs_token else None,
