@@ -6,7 +6,7 @@ import io
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,8 +119,14 @@ def _leave(radiograph: Radiograph, explained: Explained | None, folder: Path) ->
         folder.mkdir()
         for name, array in arrays.items():
             with (folder / f"{name}.npy").open("wb") as file:
-                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+                _write(file, np.ascontiguousarray(array))
                 file.flush()
                 os.fsync(file.fileno())
     except OSError as error:
         raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None
+
+
+def _write(file: IO[bytes], array: NDArray[Any]) -> None:
+    """As ``np.save`` does, which takes no notice when the last bytes find no room on the disk."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array.data)
