@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from edgefrac.cli.options import Model
 from edgefrac.cli.output import note
+from edgefrac.errors import MissingExtraError
 
 
 def serve(
@@ -35,43 +35,31 @@ def serve(
     ] = None,
     max_megabytes: Annotated[int, typer.Option(min=1, max=1024, help="Largest body of a request, in MiB.")] = 512,
     requests_per_second: Annotated[float, typer.Option(min=0, help="Of one client; 0 sets no limit.")] = 100.0,
+    watch: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Read images that appear in this folder, too.")
+    ] = None,
     waiting: Annotated[int, typer.Option(min=1, help="Images that may wait before further ones are refused.")] = 1000,
     keep_days: Annotated[float, typer.Option(min=0, help="How long an image stays in the list when it is done.")] = 7.0,
 ) -> None:
     """Read radiographs that come by page, REST or folder, and keep a work list."""
-    from edgefrac.serve.app import create_app
-    from edgefrac.serve.readers import Readers
-    from edgefrac.serve.served_model import served_model
-    from edgefrac.serve.server import is_loopback, listen, log_to_stderr
-    from edgefrac.serve.server import serve as serve_app
-    from edgefrac.serve.service import ReadingRoom, Rules
-    from edgefrac.serve.settings import LOOPBACK, Settings
-    from edgefrac.serve.state import State, state_folder
+    from edgefrac.serve.check import missing
 
-    log_to_stderr()
-    served = served_model(model)
-    listening = listen(host, port)
-    folder = State(state or state_folder())
-    needs_token = not is_loopback(host) if token is None else token
-    settings = Settings(
-        token=folder.token() if needs_token else None,
-        host_names=LOOPBACK | {host, *(allow_host or ())},
+    if missing():
+        raise MissingExtraError("edgefrac serve", "serve")
+    from edgefrac.serve.running import Wanted, run
+
+    wanted = Wanted(
+        model=model,
+        host=host,
+        port=port,
+        state=state,
+        readers=readers,
+        token=token,
+        host_names=tuple(allow_host or ()),
         max_megabytes=max_megabytes,
         requests_per_second=requests_per_second,
+        waiting=waiting,
+        keep_days=keep_days,
+        watch=watch,
     )
-    room = ReadingRoom(
-        folder,
-        Readers(served.path, readers or os.cpu_count() or 1),
-        rules=Rules(waiting=waiting, keep_seconds=keep_days * 86400),
-    )
-    try:
-        room.start()
-        shown = f"[{host}]" if ":" in host else host
-        note(
-            f"EdgeFrac reads at http://{shown}:{listening.getsockname()[1]}/ ({served.path.name}, not a medical device)"
-        )
-        if settings.token:
-            note(f"access token: {settings.token}")
-        serve_app(create_app(room, served, settings), listening, settings)
-    finally:
-        room.close()
+    run(wanted, note)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def leave(depth: Depth, evidence: Map | None, folder: Path) -> None:
         folder.mkdir()
         for name, array in arrays.items():
             with (folder / f"{name}.npy").open("wb") as file:
-                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+                _write(file, np.ascontiguousarray(array))
                 file.flush()
                 os.fsync(file.fileno())
     except OSError as error:
@@ -55,6 +55,12 @@ def raster(folder: Path) -> NDArray[np.uint8]:
 def evidence(folder: Path) -> Map:
     """The evidence map; raises ``OSError`` where there is none."""
     return _read(folder, "evidence")
+
+
+def _write(file: IO[bytes], array: NDArray[Any]) -> None:
+    """As ``np.save`` does, which takes no notice when the last bytes find no room on the disk."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array.data)
 
 
 def _read(folder: Path, name: str) -> NDArray[Any]:

@@ -56,7 +56,7 @@ class Readers:
         self._lost: set[str] = set()
         self._command = [
             *(sys.executable, "-P", "-m", "edgefrac.serve.reader_process"),
-            *(str(model or ""), str(threads), str(self.limits.megabytes)),
+            *(str(model or ""), str(threads), str(self.limits.megabytes), str(self.limits.seconds)),
         ]
         self._jobs: queue.Queue[_Job | None] = queue.Queue(self.limits.waiting)
         self._closed = False

@@ -76,7 +76,8 @@ class ReadingRoom:
         self._closing.set()
         self._todo.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         self.readers.close()
         self.worklist.close()
         self.state.close()
