@@ -121,10 +121,13 @@ function chosen(item) {
  */
 async function look(item, signal) {
   if (!item.answer) {
+    byId('viewer').setAttribute('aria-busy', 'false');
     viewer.show(undefined, true);
     stageNote(item.state === 'waiting' ? 'Waiting to be read' : 'There is nothing to show');
     return;
   }
+  viewer.blank();
+  byId('viewer').setAttribute('aria-busy', 'true');
   const slow = setTimeout(() => stageNote('Fetching the image…'), 150);
   try {
     const image = await load(item.id, item.answer, signal);
@@ -138,6 +141,7 @@ async function look(item, signal) {
     stageNote(`${/** @type {Error} */ (error).message}.`);
   } finally {
     clearTimeout(slow);
+    if (!signal.aborted) byId('viewer').setAttribute('aria-busy', 'false');
   }
 }
 
