@@ -208,7 +208,7 @@ def test_a_server_with_a_token_asks_for_it_once(guarded: Server, tmp_path: Path)
     with browser.page() as page:
         page.size(1200, 800, "dark")
         page.open(guarded.address)
-        page.wait_for("document.getElementById('login').open")
+        page.wait_for("document.getElementById('login')?.open")
         for token, outcome in (
             ("wrong", "!document.getElementById('login-error').hidden"),
             (guarded.token, "!login.open"),
@@ -223,7 +223,7 @@ def test_a_server_with_a_token_asks_for_it_once(guarded: Server, tmp_path: Path)
         kept = page.evaluate("JSON.stringify([document.cookie, {...sessionStorage}, {...localStorage}])")
         assert guarded.token not in kept
         page.click("#logout")
-        page.wait_for("document.getElementById('login').open")
+        page.wait_for("document.getElementById('login')?.open")
         assert page.evaluate("document.querySelectorAll('#list li').length") == 0
         expected = [complaint for complaint in page.complaints if "401" not in complaint]
         assert expected == []
