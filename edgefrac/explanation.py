@@ -137,9 +137,10 @@ def heat_of(explained: Explained, radiograph: Radiograph) -> NDArray[np.uint8]:
 
 
 def picture_of(explained: Explained, radiograph: Radiograph) -> Image:
-    """The map over the radiograph, its regions framed."""
+    """The map over the radiograph, its regions framed, and why the answer does not count where it does not."""
     contract = explained.session.contract
-    return drawn(radiograph, explained.evidence, contract, explained.row["probability"], explained.regions)
+    caution = explained.row.get("foreign", "")
+    return drawn(radiograph, explained.evidence, contract, explained.row["probability"], explained.regions, caution)
 
 
 def _finding(regions: Sequence[Region], positive: bool) -> Finding:

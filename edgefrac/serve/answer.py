@@ -35,13 +35,23 @@ class Picture(_Strict):
     notes: tuple[str, ...] = ()
 
 
+class Scale(_Strict):
+    """What ``evidence.npy`` is to be drawn with: side of the network's input in pixels, bias and temperature."""
+
+    size: int
+    bias: float
+    temperature: float
+
+
 class Answer(_Strict):
     """``finding``, ``regions`` and ``foreign`` as in ``explanation.ExplanationRow``.
 
-    A model without evidence map gives no ``finding``, no ``peak`` and no ``regions``. ``tasks`` holds the probability
-    of each class of the model's further tasks. ``milliseconds`` spans decoding, preprocessing and running.
+    A model without evidence map gives no ``finding``, no ``peak``, no ``regions`` and no ``scale``. ``task`` is the one
+    whose answer this is, ``tasks`` holds the probability of each class of the model's further ones. ``milliseconds``
+    spans decoding, preprocessing and running.
     """
 
+    task: str = "fracture"
     probability: float
     threshold: float
     positive: bool
@@ -50,10 +60,12 @@ class Answer(_Strict):
     finding: Literal["nothing", "localised", "diffuse"] | None = None
     peak: tuple[float, float] | None = None
     regions: tuple[RegionOfEvidence, ...] = ()
+    scale: Scale | None = None
     foreign: str | None = None
     tasks: dict[str, dict[str, float]] = {}
     picture: Picture
     model: str
+    model_version: str
     model_sha256: str
     precision: str
     milliseconds: float

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.digest import file_sha256
-from edgefrac.errors import OutputError
+from edgefrac.errors import ImageError, OutputError
 from edgefrac.explanation import Explained, located, picture_of
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import preprocess
@@ -21,8 +21,9 @@ from edgefrac.imaging.read import decode_radiograph, read_bytes
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import load
 from edgefrac.runtimes.session import Prediction
-from edgefrac.serve.answer import NAMELESS, Answer, Picture, RegionOfEvidence
+from edgefrac.serve.answer import NAMELESS, Answer, Picture, RegionOfEvidence, Scale
 from edgefrac.serve.framing import Message
+from edgefrac.serve.state import store
 
 
 class Reader:
@@ -37,6 +38,8 @@ class Reader:
         """One job as ``reader_process`` describes it; raises ``ImageError`` and what else may go wrong."""
         window = head.get("window")
         data = blobs[0] if blobs else read_bytes(Path(head["incoming"]))
+        if head.get("envelope"):
+            _keep_envelope(data, Path(head["envelope"]))
         radiograph, answer, explained = self._read(data, tuple(window) if isinstance(window, list) else window)
         reply = {"answer": answer.model_dump(mode="json")}
         if head["do"] == "picture" and explained:
@@ -69,6 +72,7 @@ class Reader:
         probability = float(prediction.probability[task.first_channel])
         row = explained.row if explained else {}
         return Answer(
+            task=task.name,
             probability=probability,
             threshold=task.threshold,
             positive=probability >= task.threshold,
@@ -77,6 +81,9 @@ class Reader:
             finding=row.get("finding"),
             peak=row.get("peak"),
             regions=tuple(RegionOfEvidence.model_validate(region) for region in row.get("regions", ())),
+            scale=Scale(size=contract.input.size, bias=task.bias[0], temperature=task.temperature)
+            if explained
+            else None,
             foreign=row.get("foreign") if explained else foreign(radiograph, network_input, contract.familiar),
             tasks={
                 other.name: dict(zip(other.classes, map(float, prediction.probability[other.span]), strict=True))
@@ -85,10 +92,22 @@ class Reader:
             },
             picture=_picture(radiograph),
             model=contract.name,
+            model_version=contract.version,
             model_sha256=self.sha256,
             precision=contract.precision,
             milliseconds=0,
         )
+
+
+def _keep_envelope(data: bytes, path: Path) -> None:
+    """First of all, so that an image that cannot be read can be answered, too; raises ``OutputError``."""
+    from edgefrac.serve.dicom.envelope import envelope_of
+
+    try:
+        envelope = envelope_of(data, NAMELESS)
+    except ImageError:
+        return  # nothing can be sent about it, whatever is in it
+    store(path, envelope.to_json().encode())
 
 
 def _picture(radiograph: Radiograph) -> Picture:
