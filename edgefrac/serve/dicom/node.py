@@ -117,7 +117,7 @@ class DicomNode:
         self._server = None
         server.shutdown()
         end = time.monotonic() + _LAST_WORDS
-        while server.active_associations and time.monotonic() < end:
+        while any(one.is_established for one in server.active_associations) and time.monotonic() < end:
             time.sleep(0.02)
         for association in server.active_associations:
             association.abort(block=False)

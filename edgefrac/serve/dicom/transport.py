@@ -68,6 +68,7 @@ class BoundedSocket(AssociationSocket):
             self.socket.settimeout(left)
             part = self.socket.recv(min(nr_bytes - len(found), 1 << 16))
             if not part:
+                self._no_request_will_come()
                 break
             found += part
         self.socket.settimeout(self._bounds.seconds)
@@ -75,8 +76,19 @@ class BoundedSocket(AssociationSocket):
             self._kind = found[0]
         return found
 
+    def _shutdown_socket(self) -> None:
+        super()._shutdown_socket()
+        if self.socket:
+            self.socket.close()  # which the above leaves out where the peer was faster
+
+    def _no_request_will_come(self) -> None:
+        """Let the association's thread end, which else waits for it, and holds a place, until its time is up."""
+        if self.assoc.requestor.primitive is None:
+            self.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+
     def _broken_off(self, why: str) -> OSError:
         log.warning("dicom: %s", why)
+        self._no_request_will_come()
         try:
             assert self.socket
             self.socket.settimeout(1)
