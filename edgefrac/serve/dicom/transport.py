@@ -102,6 +102,7 @@ class BoundedServer(ThreadedAssociationServer):
     """Listens; closes connections beyond the bounds at once."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(
         self, entity: AE, address: tuple[str, int], bounds: Bounds, handlers: list[evt.EventHandlerType]
