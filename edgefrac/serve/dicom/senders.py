@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgefrac.errors import EdgeFracError
 from edgefrac.serve.dicom.derived import IMPLEMENTATION_NAME
 from edgefrac.serve.dicom.destinations import Destination, DicomDestination, WebDestination
 from edgefrac.serve.dicom.origin import CREATOR_UID
 from edgefrac.serve.dicom.silence import hush
+from edgefrac.serve.dicom.transport import answer_at_once
 from edgefrac.serve.dicom.web import client_for, session_for
 
 if TYPE_CHECKING:
@@ -77,9 +78,12 @@ class DicomSender:
     def send(self, files: Sequence[bytes]) -> None:
         """As ``Sender.send`` says."""
         from pydicom import dcmread
+        from pynetdicom import evt
 
         to = self._destination
-        association = self._entity.associate(to.host, to.port, self._contexts, ae_title=to.title)
+        association = self._entity.associate(
+            to.host, to.port, self._contexts, ae_title=to.title, evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)]
+        )
         if not association.is_established:
             why = "rejects the association" if association.is_rejected else "cannot be reached"
             raise NotDeliveredError(why, again=True)
@@ -89,6 +93,10 @@ class DicomSender:
         finally:
             if association.is_established:
                 association.release()
+
+
+def _without_delay(event: Any) -> None:
+    answer_at_once(event.assoc.dul.socket.socket)
 
 
 def _store(association: Association, dataset: Dataset) -> None:

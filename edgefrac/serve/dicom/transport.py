@@ -39,6 +39,11 @@ class Bounds:
     connections: int
 
 
+def answer_at_once(connection: socket.socket) -> None:
+    """Send what is written: pynetdicom writes a PDU in pieces, and the second would wait for the first's ACK."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class BoundedSocket(AssociationSocket):
     """A connection that is given up once it exceeds its bounds."""
 
@@ -140,6 +145,7 @@ class _Handler(RequestHandler):
     server: BoundedServer
 
     def _create_association(self) -> Association:
+        answer_at_once(self.request)
         association = super()._create_association()
         association.dul.event_queue.get_nowait()  # the first socket's announcement, which the next one makes again
         bounded = BoundedSocket(association, self.request, self.server.bounds)
