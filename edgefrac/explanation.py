@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Finding = Literal["nothing", "localised", "diffuse"]
+IN_WORDS: dict[Finding, str] = {
+    "localised": "it stands out in",
+    "diffuse": "no place stands out, so none explains this answer; most such answers were wrong where it was measured",
+    "nothing": "no place speaks for a fracture",
+}
+"""What a finding means, after "log-odds +0.54 in all; "; regions follow where it is localised."""
 
 
 class RegionRow(TypedDict):
@@ -137,9 +143,10 @@ def heat_of(explained: Explained, radiograph: Radiograph) -> NDArray[np.uint8]:
 
 
 def picture_of(explained: Explained, radiograph: Radiograph) -> Image:
-    """The map over the radiograph, its regions framed."""
+    """The map over the radiograph, its regions framed, and why the answer does not count where it does not."""
     contract = explained.session.contract
-    return drawn(radiograph, explained.evidence, contract, explained.row["probability"], explained.regions)
+    caution = explained.row.get("foreign", "")
+    return drawn(radiograph, explained.evidence, contract, explained.row["probability"], explained.regions, caution)
 
 
 def _finding(regions: Sequence[Region], positive: bool) -> Finding:

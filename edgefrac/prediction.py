@@ -84,8 +84,12 @@ def drawn(
     contract: Contract,
     probability: float,
     regions: Sequence[Region] = (),
+    caution: str = "",
 ) -> Image:
-    """The evidence map [h, w] of a model's first task over the radiograph, ``regions`` framed."""
+    """The evidence map [h, w] of a model's first task over the radiograph, ``regions`` framed.
+
+    ``caution`` as in ``draw_overlay``.
+    """
     from edgefrac.imaging.overlay import draw_overlay
 
     task = contract.task()
@@ -99,6 +103,7 @@ def drawn(
         bias=task.bias[0],
         temperature=task.temperature,
         regions=regions,
+        caution=caution,
     )
 
 

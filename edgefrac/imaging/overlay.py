@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _LONGER_SIDE = 960
 _MIN_WIDTH = 700
 _STRIP = 118
+_CAUTION = 56
 _MARGIN = 16
 
 
@@ -48,11 +49,12 @@ def draw_overlay(
     bias: float,
     temperature: float,
     regions: Sequence[Region] = (),
+    caution: str = "",
 ) -> Image:
     """Draw ``evidence`` [h, w] (log-odds; mean + ``bias`` = logit) over the radiograph, with a caption below: RGB.
 
     The picture is the whole radiograph at 960 px on its longer side; ``label`` is the verdict's name. ``regions`` are
-    framed, each with its share.
+    framed, each with its share. ``caution`` says above the verdict why it does not count.
     """
     from PIL import Image, ImageDraw
 
@@ -61,7 +63,8 @@ def draw_overlay(
     picture = Image.fromarray(radiograph.pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3)
     heat = painted(np.asarray(picture), evidence, placement, bias=bias, temperature=temperature)
 
-    canvas = Image.new("RGB", (max(width, _MIN_WIDTH), height + _STRIP))
+    top = height + (_CAUTION if caution else 0)
+    canvas = Image.new("RGB", (max(width, _MIN_WIDTH), top + _STRIP))
     left = (canvas.width - width) // 2
     canvas.paste(Image.fromarray(heat), (left, 0))
     draw = ImageDraw.Draw(canvas)
@@ -70,8 +73,10 @@ def draw_overlay(
     x, y = evidence_peak(evidence, placement)
     if probability >= threshold or density(evidence, bias, temperature).max() >= CONTOURS[0]:
         _mark(draw, left + x * width / placement.width, y * height / placement.height)
-    _caption(draw, height, label, probability, threshold)
-    _legend(canvas, draw, _MARGIN, height + 48)
+    if caution:
+        _warn(draw, height, caution, canvas.width)
+    _caption(draw, top, label, probability, threshold)
+    _legend(canvas, draw, _MARGIN, top + 48)
     return canvas
 
 
@@ -132,6 +137,13 @@ def _caption(draw: ImageDraw, top: int, label: str, probability: float, threshol
     draw.text((_MARGIN, top + 10), f"{label}: probability {probability:.3f}", fill="white", font=_font(24))
     draw.text((_MARGIN + 380, top + 16), f"{relation} the threshold {threshold:.3f}", fill="white", font=_font(18))
     draw.text((_MARGIN, top + 94), NOT_A_MEDICAL_DEVICE, fill=(200, 200, 200), font=_font(14))
+
+
+def _warn(draw: ImageDraw, top: int, caution: str, width: int) -> None:
+    """In two lines, black on amber: what to do, and why."""
+    draw.rectangle((0, top, width, top + _CAUTION - 1), fill=(255, 190, 0))
+    draw.text((_MARGIN, top + 4), "Do not rely on this answer:", fill="black", font=_font(20))
+    draw.text((_MARGIN, top + 31), caution, fill="black", font=_font(16))
 
 
 def _legend(canvas: Image, draw: ImageDraw, left: int, top: int) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import os
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.digest import file_sha256
-from edgefrac.errors import OutputError
+from edgefrac.errors import ImageError
 from edgefrac.explanation import Explained, located, picture_of
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import preprocess
@@ -21,8 +19,11 @@ from edgefrac.imaging.read import decode_radiograph, read_bytes
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import load
 from edgefrac.runtimes.session import Prediction
-from edgefrac.serve.answer import NAMELESS, Answer, Picture, RegionOfEvidence
+from edgefrac.serve.answer import NAMELESS, Answer, Display, Picture, RegionOfEvidence, Scale
 from edgefrac.serve.framing import Message
+from edgefrac.serve.numbers import leave
+from edgefrac.serve.pictures import png
+from edgefrac.serve.state import store
 
 
 class Reader:
@@ -37,12 +38,14 @@ class Reader:
         """One job as ``reader_process`` describes it; raises ``ImageError`` and what else may go wrong."""
         window = head.get("window")
         data = blobs[0] if blobs else read_bytes(Path(head["incoming"]))
+        if head.get("envelope"):
+            _keep_envelope(data, Path(head["envelope"]))
         radiograph, answer, explained = self._read(data, tuple(window) if isinstance(window, list) else window)
         reply = {"answer": answer.model_dump(mode="json")}
         if head["do"] == "picture" and explained:
-            return reply, [_png(radiograph, explained)]
+            return reply, [png(picture_of(explained, radiograph))]
         if head["do"] == "read":
-            _leave(radiograph, explained, Path(head["into"]))
+            leave(radiograph.numbers, explained.evidence if explained else None, Path(head["into"]))
         return reply, []
 
     def _read(self, data: bytes, window: WindowChoice | None) -> tuple[Radiograph, Answer, Explained | None]:
@@ -69,6 +72,7 @@ class Reader:
         probability = float(prediction.probability[task.first_channel])
         row = explained.row if explained else {}
         return Answer(
+            task=task.name,
             probability=probability,
             threshold=task.threshold,
             positive=probability >= task.threshold,
@@ -77,6 +81,9 @@ class Reader:
             finding=row.get("finding"),
             peak=row.get("peak"),
             regions=tuple(RegionOfEvidence.model_validate(region) for region in row.get("regions", ())),
+            scale=Scale(size=contract.input.size, bias=task.bias[0], temperature=task.temperature)
+            if explained
+            else None,
             foreign=row.get("foreign") if explained else foreign(radiograph, network_input, contract.familiar),
             tasks={
                 other.name: dict(zip(other.classes, map(float, prediction.probability[other.span]), strict=True))
@@ -85,10 +92,22 @@ class Reader:
             },
             picture=_picture(radiograph),
             model=contract.name,
+            model_version=contract.version,
             model_sha256=self.sha256,
             precision=contract.precision,
             milliseconds=0,
         )
+
+
+def _keep_envelope(data: bytes, path: Path) -> None:
+    """First of all, so that an image that cannot be read can be answered, too; raises ``OutputError``."""
+    from edgefrac.serve.dicom.envelope import envelope_of
+
+    try:
+        envelope = envelope_of(data, NAMELESS)
+    except ImageError:
+        return  # nothing can be sent about it, whatever is in it
+    store(path, envelope.to_json().encode())
 
 
 def _picture(radiograph: Radiograph) -> Picture:
@@ -101,32 +120,5 @@ def _picture(radiograph: Radiograph) -> Picture:
         side=radiograph.side,
         spacing_mm=radiograph.spacing_mm,
         notes=radiograph.notes,
+        display=Display.of(radiograph.numbers),
     )
-
-
-def _png(radiograph: Radiograph, explained: Explained) -> bytes:
-    written = io.BytesIO()
-    picture_of(explained, radiograph).save(written, "PNG", compress_level=1)
-    return written.getvalue()
-
-
-def _leave(radiograph: Radiograph, explained: Explained | None, folder: Path) -> None:
-    """Write the image's numbers to a new folder, and have them on the disk; raises ``OutputError``."""
-    arrays: dict[str, NDArray[Any]] = {"values": radiograph.pixels}
-    if explained:
-        arrays["evidence"] = explained.evidence
-    try:
-        folder.mkdir()
-        for name, array in arrays.items():
-            with (folder / f"{name}.npy").open("wb") as file:
-                _write(file, np.ascontiguousarray(array))
-                file.flush()
-                os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None
-
-
-def _write(file: IO[bytes], array: NDArray[Any]) -> None:
-    """As ``np.save`` does, which takes no notice when the last bytes find no room on the disk."""
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-    file.write(array.data)

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -125,6 +126,9 @@ class ReadingRoom:
         """Where the envelope of an image lies, if it has one."""
         return self.state.envelopes / f"{id_}.json"
 
+    def _destinations(self, id_: str) -> tuple[str, ...]:
+        return self.destinations if self.envelope(id_).is_file() else ()
+
     def _paths(self, id_: str) -> tuple[Path, ...]:
         return self.state.incoming / id_, self.state.images / id_, self.envelope(id_)
 
@@ -166,8 +170,10 @@ class ReadingRoom:
         except OutputError as error:
             log.error("%s; tried again", error.message)
             threading.Timer(_BEFORE_NEXT_TRY, self._todo.put, (item.id,)).start()
-        except Exception:
-            log.exception("image %s", item.id)
+        except Exception as error:
+            # its message may be of the image's making
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
         finally:
             remove(part)
             self._at_work.release()
@@ -182,16 +188,16 @@ class ReadingRoom:
             if self.worklist.lost_reader(item.id) < _LOST_READERS:
                 self._todo.put(item.id)
                 return
-            finished = self.worklist.refuse(item.id, error.message, now)
+            finished = self.worklist.refuse(item.id, error.message, self._destinations(item.id), now)
         except EdgeFracError as error:
-            finished = self.worklist.refuse(item.id, error.message, now)
+            finished = self.worklist.refuse(item.id, error.message, self._destinations(item.id), now)
         else:
             folder = self.state.images / item.id
             remove(folder)
             part.replace(folder)
             settle(folder.parent)
-            destinations = self.destinations if self.envelope(item.id).is_file() else ()
-            finished = self.worklist.answer(item.id, Answer.model_validate(head["answer"]), destinations, now)
+            answer = Answer.model_validate(head["answer"])
+            finished = self.worklist.answer(item.id, answer, self._destinations(item.id), now)
         remove(self.state.incoming / item.id)
         if finished and (found := self.worklist.item(item.id)):
             log.info("image %s: %s", item.id, found.state)
@@ -210,8 +216,9 @@ class ReadingRoom:
             if path.name not in waiting:
                 remove(path)
         for path in self.state.envelopes.iterdir():
-            pending = [d for d in self.worklist.deliveries(path.stem) if d.state == "pending"]
-            if path.stem not in waiting and not pending:
+            # a failed delivery may be asked for again
+            open_ = [d for d in self.worklist.deliveries(path.stem) if d.state != "delivered"]
+            if path.stem not in waiting and not open_:
                 remove(path)
         for path in self.state.images.iterdir():
             item = self.worklist.item(path.name)
@@ -219,4 +226,4 @@ class ReadingRoom:
                 remove(path)
         for id_ in waiting:
             if not (self.state.incoming / id_).is_file():
-                self.worklist.refuse(id_, "the image is no longer on the disk", time.time())
+                self.worklist.refuse(id_, "the image is no longer on the disk", (), time.time())

@@ -46,7 +46,7 @@ CREATE TABLE deliveries (
     error TEXT,
     PRIMARY KEY (image, destination)
 ) STRICT;
-CREATE INDEX deliveries_by_due ON deliveries (state, due);
+CREATE INDEX deliveries_by_due ON deliveries (destination, state, due);
 """
 
 
@@ -154,25 +154,32 @@ class Worklist:
 
     def answer(self, id_: str, answer: Answer, destinations: Sequence[str], now: float) -> bool:
         """The answer, and that it is to go to ``destinations``; False where the image had one, or is gone."""
+        text = answer.model_dump_json(exclude_defaults=True)
+        return self._finish(id_, "answered", text, None, destinations, now)
+
+    def refuse(self, id_: str, error: str, destinations: Sequence[str], now: float) -> bool:
+        """Why an image gets no answer, and that ``destinations`` are to hear of it; False as for ``answer``."""
+        return self._finish(id_, "unreadable", None, error, destinations, now)
+
+    def _finish(
+        self,
+        id_: str,
+        state: ImageState,
+        answer: str | None,
+        error: str | None,
+        destinations: Sequence[str],
+        now: float,
+    ) -> bool:
         with self._transaction() as db:
             changed = db.execute(
-                "UPDATE images SET state = 'answered', answer = ?, finished = ? WHERE id = ? AND state = 'waiting'",
-                (answer.model_dump_json(exclude_defaults=True), now, id_),
+                "UPDATE images SET state = ?, answer = ?, error = ?, finished = ? WHERE id = ? AND state = 'waiting'",
+                (state, answer, error, now, id_),
             ).rowcount
             if changed:
                 db.executemany(
                     "INSERT INTO deliveries (image, destination, due) VALUES (?, ?, ?)",
                     [(id_, destination, now) for destination in destinations],
                 )
-        return changed == 1
-
-    def refuse(self, id_: str, error: str, now: float) -> bool:
-        """Why an image gets no answer; False as for ``answer``."""
-        with self._transaction() as db:
-            changed = db.execute(
-                "UPDATE images SET state = 'unreadable', error = ?, finished = ? WHERE id = ? AND state = 'waiting'",
-                (error, now, id_),
-            ).rowcount
         return changed == 1
 
     def lost_reader(self, id_: str) -> int:
@@ -215,17 +222,30 @@ class Worklist:
 
     # deliveries
 
-    def due(self, now: float, limit: int) -> list[Delivery]:
-        """Deliveries to try now, longest due first."""
+    def due(self, destination: str, now: float, limit: int) -> list[Delivery]:
+        """Deliveries to a destination that are to be tried now, longest due first."""
         rows = self._rows(
-            f"SELECT {_DELIVERY} FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT ?", now, limit
+            f"SELECT {_DELIVERY} FROM deliveries WHERE destination = ? AND state = 'pending' AND due <= ? "
+            "ORDER BY due LIMIT ?",
+            *(destination, now, limit),
         )
         return [Delivery(*row) for row in rows]
 
-    def next_due(self) -> float | None:
-        """When the next delivery is to be tried."""
-        value: float | None = self._rows("SELECT min(due) FROM deliveries WHERE state = 'pending'")[0][0]
+    def next_due(self, destination: str) -> float | None:
+        """When the next delivery to a destination is to be tried."""
+        query = "SELECT min(due) FROM deliveries WHERE destination = ? AND state = 'pending'"
+        value: float | None = self._rows(query, destination)[0][0]
         return value
+
+    def give_up_others(self, destinations: Sequence[str], error: str) -> int:
+        """Give up what is pending to any but these destinations; how many deliveries those were."""
+        marks = ", ".join("?" * len(destinations))
+        with self._transaction() as db:
+            return db.execute(
+                f"UPDATE deliveries SET state = 'failed', error = ? WHERE state = 'pending' "
+                f"AND destination NOT IN ({marks})",
+                (error, *destinations),
+            ).rowcount
 
     def deliveries(self, image: str) -> list[Delivery]:
         """All deliveries of one image."""

@@ -12,7 +12,7 @@ from edgefrac.errors import ImageError
 from edgefrac.imaging.limits import MAX_BYTES
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    from pydicom.dataset import Dataset, FileDataset
 
 # beside group 0028, which describes the picture and never the patient; what is text among them leaves this package
 # only where it is one of the standard's own codes, and the series only as a number among others
@@ -33,7 +33,7 @@ _PICTURE_KEYWORDS = (
     "ExtendedOffsetTableLengths",
     "PixelData",
 )
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 def recognises_dicom(data: bytes) -> bool:
@@ -49,20 +49,27 @@ def recognises_dicom(data: bytes) -> bool:
 
 def parse(data: bytes, name: str) -> Dataset:
     """Read the picture's elements. Raises ``ImageError`` for a deflation bomb, and whatever pydicom raises."""
-    from pydicom import dcmread
     from pydicom.datadict import DicomDictionary, tag_for_keyword  # type: ignore[attr-defined]
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    if _DEFLATED in data[:4096]:
-        _check_inflated_size(data, name)
     wanted: list[int] = [tag for tag in DicomDictionary if tag >> 16 == 0x0028]
     wanted += [tag for keyword in _PICTURE_KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
-    dataset = dcmread(io.BytesIO(data), force=True, specific_tags=wanted)
+    dataset = read_elements(data, name, wanted)
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     return dataset
+
+
+def read_elements(data: bytes, name: str, tags: list[int], *, stop_before_pixels: bool = False) -> FileDataset:
+    """Read the elements of ``tags`` and no others. Raises like ``parse``."""
+    from pydicom import dcmread
+
+    if DEFLATED in data[:4096]:
+        _check_inflated_size(data, name)
+    wanted: list[Any] = list(tags)
+    return dcmread(io.BytesIO(data), force=True, specific_tags=wanted, stop_before_pixels=stop_before_pixels)
 
 
 def _check_inflated_size(data: bytes, name: str) -> None:

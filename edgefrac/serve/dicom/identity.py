@@ -1,0 +1,71 @@
+"""Which object a received data set is, from its first elements: enough to acknowledge it, and too little to be fooled.
+
+Reading it whole is left to the readers, which may crash. Here only elements up to the instance's UID are looked at, by
+pydicom, which is Python throughout.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edgefrac.imaging.dicom.parse import DEFLATED
+from edgefrac.serve.dicom.origin import CREATOR_UID
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pydicom.uid import UID
+
+_LAST = 0x00080018  # SOPInstanceUID
+_BEGINNING = 1 << 16  # bytes of a deflated data set that are inflated; what is looked at lies far before
+_KEYWORDS = ("SOPClassUID", "SOPInstanceUID")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an object says it is; ``own`` is True where EdgeFrac made it, so that it is no image to be answered."""
+
+    sop_class: str = field(repr=False)
+    sop_instance: str = field(repr=False)
+    own: bool
+
+
+def identity_of(encoded: bytes, syntax: UID) -> Identity | None:
+    """The identity of a data set as it was sent, without preamble and file meta group; None where it has none."""
+    from pydicom.filereader import read_dataset
+
+    def read() -> Dataset:
+        plain = encoded
+        if syntax.is_deflated:
+            plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, _BEGINNING)
+        return read_dataset(io.BytesIO(plain), syntax.is_implicit_VR, syntax.is_little_endian, stop_when=_is_behind)
+
+    return _identity(read)
+
+
+def identity_of_file(data: bytes) -> Identity | None:
+    """The identity of a DICOM file; None where it has none, or is deflated."""
+    from pydicom.filereader import read_partial
+
+    if DEFLATED in data[:4096]:
+        return None  # pydicom would inflate it whole
+    return _identity(lambda: read_partial(io.BytesIO(data), stop_when=_is_behind))
+
+
+def _is_behind(tag: int, *_: object) -> bool:
+    return tag > _LAST
+
+
+def _identity(read: Callable[[], Dataset]) -> Identity | None:
+    try:
+        beginning = read()
+        sop_class, sop_instance = (str(beginning.get(keyword) or "") for keyword in _KEYWORDS)
+        creator = str(beginning.get("InstanceCreatorUID") or "")
+    except Exception:  # pydicom raises nearly anything on damaged data sets, with words that quote them
+        return None
+    if not sop_class or not sop_instance:
+        return None
+    return Identity(sop_class, sop_instance, own=creator == CREATOR_UID)
