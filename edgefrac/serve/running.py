@@ -41,7 +41,6 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
 
     Raises ``UsageError`` for a port or a folder that is taken, and what is wrong with the model.
     """
-    log_to_stderr()
     with ExitStack() as at_the_end:
         model = served_model(wanted.model)
         listening = listen(wanted.host, wanted.port)
@@ -54,6 +53,7 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         settings = settings_of(wanted, state)
         app = create_app(room, model, settings)
         watched = WatchedFolder(room, wanted.watch, settings.max_bytes) if wanted.watch else None
+        log_to_stderr()
         room.start()
         if watched:
             watched.start()
