@@ -5,7 +5,16 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from edgefrac import __version__
-from edgefrac.serve import auth, problems, routes_health, routes_model, routes_page, routes_predict, routes_worklist
+from edgefrac.serve import (
+    auth,
+    problems,
+    routes_health,
+    routes_model,
+    routes_page,
+    routes_predict,
+    routes_views,
+    routes_worklist,
+)
 from edgefrac.serve.auth import Access
 from edgefrac.serve.limits import Bodies, RequestRate
 from edgefrac.serve.metrics import Metrics
@@ -32,6 +41,7 @@ def create_app(room: ReadingRoom, model: ServedModel, settings: Settings) -> Fas
     app.include_router(routes_model.routes(room, model))
     app.include_router(routes_predict.routes(room, metrics))
     app.include_router(routes_worklist.routes(room))
+    app.include_router(routes_views.routes(room, model))
     routes_page.mount(app)
     # the last one added is the first one met
     app.add_middleware(Bodies, settings=settings)

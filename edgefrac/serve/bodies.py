@@ -72,7 +72,9 @@ def _sends(most: int) -> dict[str, Any]:
         "additionalProperties": False,
     }
     types = ("application/octet-stream", "application/dicom", "image/png", "image/jpeg")
-    content = {name: {"schema": binary} for name in types} | {"multipart/form-data": {"schema": form}}
+    content = {name: {"schema": binary | {"minLength": 1}} for name in types} | {
+        "multipart/form-data": {"schema": form}
+    }
     return {"requestBody": {"required": True, "content": content}}
 
 

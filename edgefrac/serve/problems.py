@@ -77,12 +77,21 @@ def install(app: FastAPI) -> None:
         return problem(422, f"{where}: {found['msg']}")
 
     @app.exception_handler(HTTPException)
-    async def plain(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, _MEANINGS.get(error.status_code, "not possible"), "", error.headers)
+    async def plain(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (methods := _methods(request)):
+            headers["Allow"] = methods
+        return problem(error.status_code, _MEANINGS.get(error.status_code, "not possible"), "", headers)
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
         return problem(500, "internal error", "the server's log says more")
+
+
+def _methods(request: Request) -> str:
+    """All methods of a resource; the framework names those of one of its routes."""
+    template = getattr(request.scope.get("route"), "path", "")
+    return ", ".join(sorted(name.upper() for name in request.app.openapi()["paths"].get(template, ())))
 
 
 def of_error(error: EdgeFracError) -> Response:

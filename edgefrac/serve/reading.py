@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.digest import file_sha256
-from edgefrac.errors import ImageError, OutputError
+from edgefrac.errors import ImageError
 from edgefrac.explanation import Explained, located, picture_of
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import preprocess
@@ -21,8 +19,10 @@ from edgefrac.imaging.read import decode_radiograph, read_bytes
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import load
 from edgefrac.runtimes.session import Prediction
-from edgefrac.serve.answer import NAMELESS, Answer, Picture, RegionOfEvidence, Scale
+from edgefrac.serve.answer import NAMELESS, Answer, Display, Picture, RegionOfEvidence, Scale
 from edgefrac.serve.framing import Message
+from edgefrac.serve.numbers import leave
+from edgefrac.serve.pictures import png
 from edgefrac.serve.state import store
 
 
@@ -43,9 +43,9 @@ class Reader:
         radiograph, answer, explained = self._read(data, tuple(window) if isinstance(window, list) else window)
         reply = {"answer": answer.model_dump(mode="json")}
         if head["do"] == "picture" and explained:
-            return reply, [_png(radiograph, explained)]
+            return reply, [png(picture_of(explained, radiograph))]
         if head["do"] == "read":
-            _leave(radiograph, explained, Path(head["into"]))
+            leave(radiograph.numbers, explained.evidence if explained else None, Path(head["into"]))
         return reply, []
 
     def _read(self, data: bytes, window: WindowChoice | None) -> tuple[Radiograph, Answer, Explained | None]:
@@ -120,26 +120,5 @@ def _picture(radiograph: Radiograph) -> Picture:
         side=radiograph.side,
         spacing_mm=radiograph.spacing_mm,
         notes=radiograph.notes,
+        display=Display.of(radiograph.numbers),
     )
-
-
-def _png(radiograph: Radiograph, explained: Explained) -> bytes:
-    written = io.BytesIO()
-    picture_of(explained, radiograph).save(written, "PNG", compress_level=1)
-    return written.getvalue()
-
-
-def _leave(radiograph: Radiograph, explained: Explained | None, folder: Path) -> None:
-    """Write the image's numbers to a new folder, and have them on the disk; raises ``OutputError``."""
-    arrays: dict[str, NDArray[Any]] = {"values": radiograph.pixels}
-    if explained:
-        arrays["evidence"] = explained.evidence
-    try:
-        folder.mkdir()
-        for name, array in arrays.items():
-            with (folder / f"{name}.npy").open("wb") as file:
-                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from typing import Any
+
+from fastapi import APIRouter, Response
 
 from edgefrac.imaging.heat import CONTOURS, FULL_SCALE, RAMP
 from edgefrac.serve.documents import EvidenceScale, ModelDocument, ServedTask
@@ -25,26 +26,30 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     @router.get(
         "/v1/certificate",
         summary="The model's certificate, a page",
-        response_class=HTMLResponse,
-        responses=documented(404),
+        response_class=Response,
+        responses={**_text("text/html"), **documented(404)},
     )
-    async def certificate() -> HTMLResponse:
+    async def certificate() -> Response:
         if model.certificate is None:
             raise RefusedError(404, "this model came without a certificate", "serve a bundle")
-        return HTMLResponse(model.certificate, headers=DOCUMENT)
+        return Response(model.certificate, headers=DOCUMENT, media_type="text/html")
 
     @router.get(
         "/v1/model-card",
         summary="The model's card, Markdown",
-        response_class=PlainTextResponse,
-        responses=documented(404),
+        response_class=Response,
+        responses={**_text("text/markdown"), **documented(404)},
     )
-    async def card() -> PlainTextResponse:
+    async def card() -> Response:
         if model.card is None:
             raise RefusedError(404, "this model came without a card", "serve a bundle")
-        return PlainTextResponse(model.card)
+        return Response(model.card, media_type="text/markdown")
 
     return router
+
+
+def _text(kind: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {kind: {"schema": {"type": "string"}}}}}
 
 
 def _document(room: ReadingRoom, model: ServedModel) -> ModelDocument:

@@ -23,19 +23,19 @@ from edgefrac.serve.watch import WatchedFolder
 class Wanted:
     """The options of ``edgefrac serve``; None is a default that depends on the machine or on another option."""
 
-    model: Path | None
-    host: str
-    port: int
-    state: Path | None
-    readers: int | None
-    token: bool | None
-    host_names: tuple[str, ...]
-    max_megabytes: int
-    requests_per_second: float
-    waiting: int
-    keep_days: float
-    watch: Path | None
-    pacs: PacsWanted
+    model: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    state: Path | None = None
+    readers: int | None = None
+    token: bool | None = None
+    host_names: tuple[str, ...] = ()
+    max_megabytes: int = 512
+    requests_per_second: float = 100.0
+    waiting: int = 1000
+    keep_days: float = 7.0
+    watch: Path | None = None
+    pacs: PacsWanted = PacsWanted()
 
 
 def run(wanted: Wanted, say: Callable[[str], None]) -> None:
@@ -43,7 +43,6 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
 
     Raises ``UsageError`` for a port or a folder that is taken, and what is wrong with the model.
     """
-    log_to_stderr()
     with ExitStack() as at_the_end:
         pacs = PacsSide(wanted.pacs, wanted.max_megabytes << 20)
         model = served_model(wanted.model)
@@ -55,9 +54,10 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         rules = Rules(wanted.waiting, wanted.keep_days * 86400)
         room = ReadingRoom(state, readers, pacs.destinations, rules)
         at_the_end.callback(room.close)
-        settings = _settings(wanted, state)
+        settings = settings_of(wanted, state)
         app = create_app(room, model, settings)
         watched = WatchedFolder(room, wanted.watch, settings.max_bytes) if wanted.watch else None
+        log_to_stderr()
         room.start()
         if watched:
             watched.start()
@@ -71,7 +71,8 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         serve(app, listening, settings)
 
 
-def _settings(wanted: Wanted, state: State) -> Settings:
+def settings_of(wanted: Wanted, state: State) -> Settings:
+    """How a server that is wanted so meets its clients."""
     needs_token = not is_loopback(wanted.host) if wanted.token is None else wanted.token
     return Settings(
         token=state.token() if needs_token else None,

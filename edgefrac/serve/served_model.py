@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefrac.bundle import CERTIFICATE_PAGE, MODEL_CARD, Bundle, open_bundle
+from edgefrac.bundle import CERTIFICATE, CERTIFICATE_PAGE, MODEL_CARD, Bundle, open_bundle
 from edgefrac.errors import BundleError
 from edgefrac.prediction import is_bundle, reference_model
 from edgefrac.runtimes.session import model_kind
 from edgefrac.targets.registry import of_kind
+from edgefrac.verification.certificate import Certificate
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """``target`` is the file's format, "checkpoint" for one; the papers are there where a bundle has them."""
+    """``target`` is the file's format, "checkpoint" for one; the papers are there where a bundle has them.
+
+    ``verdicts`` is the certificate as data, ``certificate`` its page.
+    """
 
     path: Path
     target: str
     certificate: str | None = None
     card: str | None = None
+    verdicts: Certificate | None = None
 
 
 def served_model(path: Path | None) -> ServedModel:
@@ -32,7 +37,14 @@ def served_model(path: Path | None) -> ServedModel:
         return ServedModel(file, _target(file))
     bundle = open_bundle(path)
     file = bundle.default_artefact()
-    return ServedModel(file, _target(file), _paper(bundle, CERTIFICATE_PAGE), _paper(bundle, MODEL_CARD))
+    verdicts = _paper(bundle, CERTIFICATE)
+    return ServedModel(
+        file,
+        _target(file),
+        _paper(bundle, CERTIFICATE_PAGE),
+        _paper(bundle, MODEL_CARD),
+        Certificate.from_json(verdicts) if verdicts else None,
+    )
 
 
 def _target(file: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -35,7 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         found = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        cause = error.strerror or str(error)
+        cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise UsageError(
             f"{host}:{port}: cannot listen there ({cause})", hint="choose another --port or --host"
         ) from None
