@@ -17,6 +17,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationServer, AssociationSocket, RequestHandler
 
+from edgefrac.serve.dicom.latency import without_delay
+
 log = logging.getLogger("edgefrac.serve")
 
 MAXIMUM_PDU = 1 << 17
@@ -67,6 +69,7 @@ class BoundedSocket(AssociationSocket):
             if left <= 0:
                 raise self._broken_off(f"a peer took more than {self._bounds.seconds:g} seconds for a message")
             self.socket.settimeout(left)
+            without_delay(self.socket)
             part = self.socket.recv(min(nr_bytes - len(found), 1 << 16))
             if not part:
                 self._no_request_will_come()
