@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,12 @@ def outgoing(item: Item, envelope: Envelope, folder: Path) -> list[bytes]:
         return [report]
     values, evidence = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("values", "evidence"))
     return [secondary_capture(envelope, overlay(item.answer, values, evidence), origin), report]
+
+
+def make_ready() -> None:
+    """Load what ``outgoing`` needs at first use, which takes a third of a second."""
+    for module in ("highdicom.sr", "pydicom.sr.codedict"):
+        import_module(module)
 
 
 def overlay(answer: Answer, values: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[np.uint8]:

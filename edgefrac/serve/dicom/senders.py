@@ -18,7 +18,7 @@ from edgefrac.serve.dicom.web import client_for, session_for
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
     from pynetdicom.association import Association
-    from pynetdicom.events import Event
+    from pynetdicom.events import Event, EventHandlerType
     from requests import Response
 
 _SECONDS = 60.0
@@ -82,13 +82,13 @@ class DicomSender:
         from pynetdicom import evt
 
         to = self._destination
-        association = self._entity.associate(
-            to.host,
-            to.port,
-            self._contexts,
-            ae_title=to.title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _at_once), (evt.EVT_DATA_SENT, _at_once)],
-        )
+        handlers: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, _at_once), (evt.EVT_DATA_SENT, _at_once)]
+        try:
+            association = self._entity.associate(
+                to.host, to.port, self._contexts, ae_title=to.title, evt_handlers=handlers
+            )
+        except OSError:  # there is no such host
+            raise NotDeliveredError("cannot be reached", again=True) from None
         if not association.is_established:
             why = "rejects the association" if association.is_rejected else "cannot be reached"
             raise NotDeliveredError(why, again=True)
