@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefrac.serve.app import create_app
@@ -35,7 +35,7 @@ class Wanted:
     waiting: int = 1000
     keep_days: float = 7.0
     watch: Path | None = None
-    pacs: PacsWanted = PacsWanted()
+    pacs: PacsWanted = field(default_factory=PacsWanted)
 
 
 def run(wanted: Wanted, say: Callable[[str], None]) -> None:

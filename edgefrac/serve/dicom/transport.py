@@ -17,6 +17,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationServer, AssociationSocket, RequestHandler
 
+from edgefrac.serve.dicom.latency import without_delay
+
 log = logging.getLogger("edgefrac.serve")
 
 MAXIMUM_PDU = 1 << 17
@@ -37,11 +39,6 @@ class Bounds:
     message_bytes: int
     seconds: float
     connections: int
-
-
-def answer_at_once(connection: socket.socket) -> None:
-    """Send what is written: pynetdicom writes a PDU in pieces, and the second would wait for the first's ACK."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class BoundedSocket(AssociationSocket):
@@ -72,6 +69,7 @@ class BoundedSocket(AssociationSocket):
             if left <= 0:
                 raise self._broken_off(f"a peer took more than {self._bounds.seconds:g} seconds for a message")
             self.socket.settimeout(left)
+            without_delay(self.socket)
             part = self.socket.recv(min(nr_bytes - len(found), 1 << 16))
             if not part:
                 self._no_request_will_come()
@@ -145,7 +143,6 @@ class _Handler(RequestHandler):
     server: BoundedServer
 
     def _create_association(self) -> Association:
-        answer_at_once(self.request)
         association = super()._create_association()
         association.dul.event_queue.get_nowait()  # the first socket's announcement, which the next one makes again
         bounded = BoundedSocket(association, self.request, self.server.bounds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,19 @@ def written(folder: Path, *files: bytes) -> list[Path]:
     return paths
 
 
-def changed(data: bytes, edit: Any) -> bytes:
+def changed(data: bytes, edit: Callable[[pydicom.Dataset], None]) -> bytes:
     """A DICOM file after ``edit`` of its data set."""
     dataset = pydicom.dcmread(io.BytesIO(data))
     edit(dataset)
     out = io.BytesIO()
     dataset.save_as(out)
     return out.getvalue()
+
+
+def renamed(number: int) -> Callable[[pydicom.Dataset], None]:
+    """The edit that makes an image another one, with SOP Instance UID 1.2.3.``number + 1``."""
+
+    def edit(dataset: pydicom.Dataset) -> None:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number + 1}"
+
+    return edit

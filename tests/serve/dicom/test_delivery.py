@@ -21,7 +21,7 @@ from tests.serve.dcmtk import complaints, free_port, inconsistencies, needs, run
 from tests.serve.dicom.conftest import OpenRoom
 from tests.serve.dicom.peers import archive, web_server
 from tests.serve.dicom.room import DicomRoom
-from tests.serve.dicom.sources import changed
+from tests.serve.dicom.sources import changed, renamed
 from tests.serve.dicom.test_envelope import NAMES, raw, with_raw
 
 Phantoms = dict[str, list[Path]]
@@ -220,7 +220,7 @@ def test_killed_again_and_again_everything_arrives_once(phantoms: Phantoms, tiny
     files = []
     for number in range(12):
         file = tmp_path / f"{number}.dcm"
-        file.write_bytes(changed(phantoms["xray"][0].read_bytes(), _renamed(number)))
+        file.write_bytes(changed(phantoms["xray"][0].read_bytes(), renamed(number)))
         files.append(file)
     with storescp(tmp_path / "archive") as there:
         acknowledged: set[Path] = set()
@@ -245,13 +245,6 @@ def test_killed_again_and_again_everything_arrives_once(phantoms: Phantoms, tiny
         assert Counter(one.Modality for one in found) == {"OT": 12, "SR": 12}
         sources = Counter(one.SourceImageSequence[0].ReferencedSOPInstanceUID for one in found if one.Modality == "OT")
         assert sources == {f"1.2.3.{number + 1}": 1 for number in range(12)}
-
-
-def _renamed(number: int):  # type: ignore[no-untyped-def]
-    def edit(dataset: pydicom.Dataset) -> None:
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number + 1}"
-
-    return edit
 
 
 def _server(state: Path, model: Path, port: int, destination: str) -> subprocess.Popen[bytes]:

@@ -19,7 +19,7 @@ from tests.disk import full_disk
 from tests.serve.dcmtk import needs, run
 from tests.serve.dicom.conftest import OpenRoom
 from tests.serve.dicom.peers import Requester, split
-from tests.serve.dicom.sources import changed
+from tests.serve.dicom.sources import changed, renamed
 
 Phantoms = dict[str, list[Path]]
 HERE = "127.0.0.1"
@@ -82,7 +82,7 @@ def test_every_transfer_syntax_gets_the_same_answer(phantoms: Phantoms, open_roo
     for number, (name, (propose, convert, is_exact)) in enumerate(ENCODINGS.items()):
         # each an image of its own: the same one would not be answered again
         plain = tmp_path / f"{number}-plain.dcm"
-        plain.write_bytes(changed(phantoms["xray"][0].read_bytes(), _renamed(number)))
+        plain.write_bytes(changed(phantoms["xray"][0].read_bytes(), renamed(number)))
         file = convert(plain, tmp_path / f"{number}.dcm")
         status, said = store(room.port, propose, "-R" if propose in ("-xe", "-xi", "-xb") else "-v", file)
         assert (status, "Received Store Response (Success)" in said) == (0, True), (name, said)
@@ -93,14 +93,6 @@ def test_every_transfer_syntax_gets_the_same_answer(phantoms: Phantoms, open_roo
     for item, (name, is_exact) in zip(items, exact.values(), strict=True):
         assert item.answer, (name, item.error)
         assert item.answer.probability == pytest.approx(first.probability, abs=0 if is_exact else 0.01), name
-
-
-def _renamed(number: int) -> Callable[[pydicom.Dataset], None]:
-    def edit(dataset: pydicom.Dataset) -> None:
-        uid = f"1.2.3.{number + 1}"
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
-
-    return edit
 
 
 @needs("storescu")
