@@ -9,6 +9,7 @@
 import { byId, capital, facts, make, number, percent, when } from './dom.js';
 import { meter } from './meter.js';
 import { nameOf } from './names.js';
+import { MARKS } from './worklist.js';
 
 /** As `edgefrac explain` says it. */
 export const FINDINGS = {
@@ -79,11 +80,10 @@ function answered(item, answer, counts, rule, actions) {
 
 /**
  * @param {string} text
- * @param {string} kind
+ * @param {keyof typeof MARKS} kind
  */
 function title(text, kind) {
-  const marks = /** @type {Record<string, string>} */ ({ positive: '▲', negative: '○', foreign: '?', unreadable: '✕', waiting: '…' });
-  return make('h2', { id: 'verdict', class: kind, tabindex: '-1' }, make('span', { 'aria-hidden': 'true', class: 'mark' }, marks[kind] ?? ''), capital(text));
+  return make('h2', { id: 'verdict', class: kind, tabindex: '-1' }, make('span', { 'aria-hidden': 'true', class: 'mark' }, MARKS[kind]), capital(text));
 }
 
 /**

@@ -35,6 +35,7 @@ export function connectControls(viewer) {
     'zoom-out': () => viewer.zoomOut(),
     fit: () => viewer.fit(),
     actual: () => viewer.actual(),
+    reset: () => viewer.reset(),
   });
   byId('zoom').addEventListener('click', (/** @type {MouseEvent} */ { target }) => {
     const button = /** @type {Element} */ (target).closest('[data-do]');

@@ -49,7 +49,7 @@ function next(arrived) {
     send(file, row)
       .then(({ id, new: isNew }) => {
         remember(id, file.name);
-        row.done(isNew ? 'in the work list' : 'was in the work list already');
+        row.done(isNew);
         arrived(id, isNew);
       })
       .catch((/** @type {Error} */ error) => row.failed(error.message))
@@ -101,41 +101,82 @@ function post(file, progress) {
   });
 }
 
-/** How it goes with one file. */
+/** How it goes with one file: its part of the common bar, and a line of its own if it fails. */
 class Row {
   /** @param {string} name */
   constructor(name) {
-    this.words = make('span', { class: 'words' }, 'waits');
-    this.bar = make('progress', { max: '1', value: '0', 'aria-label': `Sending ${name}` });
-    this.element = make('div', { class: 'upload' }, make('strong', {}, name), this.words, this.bar);
-    byId('uploads').append(this.element);
+    this.name = name;
+    this.share = 0;
+    this.words = '';
+    this.isOver = false;
+    batch.push(this);
+    summarise();
   }
 
   /** @param {number} share */
   progress(share) {
-    this.bar.value = share;
-    this.words.textContent = share < 1 ? percent(share) : 'storing';
+    this.share = share;
+    this.words = '';
+    summarise();
   }
 
   /** @param {string} words */
   waits(words) {
-    this.words.textContent = words;
+    this.words = words;
+    summarise();
   }
 
-  /** @param {string} words */
-  done(words) {
-    this.bar.remove();
-    this.words.textContent = words;
-    setTimeout(() => this.element.remove(), SHOWN_SECONDS * 1000);
+  /** @param {boolean} isNew */
+  done(isNew) {
+    this.share = 1;
+    this.words = '';
+    this.isOver = true;
+    if (!isNew) line(this.name, 'is in the work list already', '');
+    summarise();
   }
 
   /** @param {string} words */
   failed(words) {
-    this.bar.remove();
-    this.element.classList.add('failed');
-    this.words.textContent = `Not added. ${words}.`;
-    const away = make('button', { type: 'button', 'aria-label': 'Dismiss' }, '✕');
-    away.addEventListener('click', () => this.element.remove());
-    this.element.append(away);
+    this.share = 1;
+    this.words = '';
+    this.isOver = true;
+    line(this.name, `Not added. ${words}.`, 'failed');
+    summarise();
   }
+}
+
+/** What is under way. @type {Row[]} */
+let batch = [];
+const bar = make('progress', { max: '1', value: '0', 'aria-label': 'Sending' });
+const words = make('span', { class: 'words' });
+const summary = make('div', { class: 'upload' }, words, bar);
+
+function summarise() {
+  const over = batch.filter(({ isOver }) => isOver).length;
+  if (over === batch.length) {
+    batch = [];
+    summary.remove();
+    return;
+  }
+  bar.value = batch.reduce((sum, { share }) => sum + share, 0) / batch.length;
+  const waiting = batch.find((row) => row.words)?.words;
+  words.textContent = waiting ?? (batch.length === 1 ? `Sending, ${percent(bar.value)}` : `Sending ${over + 1} of ${batch.length}`);
+  if (!summary.isConnected) byId('uploads').prepend(summary);
+}
+
+/**
+ * @param {string} name
+ * @param {string} said
+ * @param {string} kind
+ */
+function line(name, said, kind) {
+  const row = make('div', { class: `upload ${kind}` }, make('strong', {}, name), make('span', { class: 'words' }, said));
+  byId('uploads').append(row);
+  if (kind !== 'failed') {
+    setTimeout(() => row.remove(), SHOWN_SECONDS * 1000);
+    return;
+  }
+  const away = make('button', { type: 'button', 'aria-label': 'Dismiss' }, '✕');
+  away.addEventListener('click', () => row.remove());
+  row.append(away);
 }

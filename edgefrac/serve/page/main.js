@@ -19,7 +19,7 @@ import { forgetNames } from './names.js';
 import { pictureOf, save } from './picture.js';
 import { connectTheme } from './theme.js';
 import { Viewer } from './viewer.js';
-import { kindOf, List } from './worklist.js';
+import { inWords, kindOf, List, MARKS } from './worklist.js';
 
 const viewer = new Viewer();
 const list = new List(chosen);
@@ -106,6 +106,7 @@ function chosen(item) {
   if (!item) {
     viewer.show(undefined, true);
     byId('answer').hidden = true;
+    byId('glance').hidden = true;
     stageNote('Add a radiograph, or choose one from the list');
     return;
   }
@@ -164,6 +165,7 @@ async function refreshDeliveries(item) {
  */
 function tell(item, deliveries) {
   told = JSON.stringify(deliveries);
+  glance(item);
   showAnswer(item, deliveries, counts(item), model?.sha256 === item.answer?.model_sha256 ? (model?.task.threshold_rule ?? '') : '', {
     showAnyway: () => {
       anyway.add(item.id);
@@ -212,8 +214,19 @@ function describe(item) {
   const where = count ? `${count} framed region${count > 1 ? 's' : ''}` : 'no single region';
   const words = counts(item) ? `The radiograph under its evidence map, with ${where}. The list beside it says where.` : 'The image without evidence: it is not of the kind that the model was trained on.';
   byId('canvas').setAttribute('aria-label', words);
-  byId('viewer').dataset.kind = kindOf(item);
   byId('controls').classList.toggle('no-evidence', !counts(item) || !item.answer?.scale);
+}
+
+/**
+ * The answer on the image, where the screen is too narrow for it beside.
+ * @param {Item} item
+ */
+function glance(item) {
+  const chip = byId('glance');
+  const diffuse = item.answer?.finding === 'diffuse' && counts(item) ? ', diffuse' : '';
+  chip.hidden = item.state === 'waiting';
+  chip.className = kindOf(item);
+  chip.textContent = `${MARKS[kindOf(item)]} ${inWords(item)}${diffuse}`;
 }
 
 /** @param {string} text */

@@ -54,7 +54,6 @@ export class Viewer {
     }
     this.counts = counts;
     byId('controls').hidden = !image;
-    byId('zoom').hidden = !image;
     this.onWindow();
     this.redraw();
   }

@@ -13,7 +13,7 @@ const HIDDEN_SECONDS = 15;
 const SLOWEST_SECONDS = 10;
 const PAGE = 100;
 
-const ORIGINS = /** @type {Record<string, string>} */ ({ page: 'added here', api: 'by REST', dicom: 'by DICOM', dicomweb: 'by DICOMweb', folder: 'from the folder' });
+const ORIGINS = /** @type {Record<string, string>} */ ({ api: 'by REST', dicom: 'by DICOM', dicomweb: 'by DICOMweb', folder: 'from the folder' });
 
 /** The list, and which of its images is chosen. */
 export class List {
@@ -148,8 +148,11 @@ export function kindOf({ state, answer }) {
   return answer.positive ? 'positive' : 'negative';
 }
 
-/** @param {Item} item */
-function inWords(item) {
+/**
+ * The answer at a glance.
+ * @param {Item} item
+ */
+export function inWords(item) {
   const { answer } = item;
   switch (kindOf(item)) {
     case 'waiting':
@@ -163,8 +166,8 @@ function inWords(item) {
   }
 }
 
-// told apart by shape, not by colour alone
-const MARKS = { waiting: '…', unreadable: '✕', foreign: '?', positive: '▲', negative: '○' };
+/** Told apart by shape, not by colour alone. */
+export const MARKS = { waiting: '…', unreadable: '✕', foreign: '?', positive: '▲', negative: '○' };
 
 /**
  * @param {Item} item
@@ -180,7 +183,7 @@ function rowOf(item, isChosen) {
     make('span', { class: 'name' }, nameOf(item)),
     make('span', { class: 'time' }, when(item.received)),
     make('span', { class: 'verdict' }, inWords(item), ...spread),
-    make('span', { class: 'origin' }, ORIGINS[item.origin] ?? item.origin),
+    ...(item.origin === 'page' ? [] : [make('span', { class: 'origin' }, ORIGINS[item.origin] ?? item.origin)]),
   );
 }
 
