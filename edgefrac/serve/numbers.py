@@ -63,12 +63,6 @@ def evidence(folder: Path) -> Map:
     return _read(folder, "evidence")
 
 
-def _write(file: IO[bytes], array: NDArray[Any]) -> None:
-    """As ``np.save`` does, which takes no notice when the last bytes find no room on the disk."""
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-    file.write(array.data)
-
-
 def _read(folder: Path, name: str) -> NDArray[Any]:
     found: NDArray[Any] = np.load(folder / f"{name}.npy", allow_pickle=False)
     return found
