@@ -119,7 +119,9 @@ class OverlayFolder:
         except OSError as error:
             raise OutputError(f"{folder}: cannot write overlays there ({error.strerror})") from None
 
-    def write(self, radiograph: Radiograph, prediction: Prediction, contract: Contract, source: Path) -> Path:
+    def write(
+        self, radiograph: Radiograph, prediction: Prediction, contract: Contract, source: Path, caution: str = ""
+    ) -> Path:
         """Draw the evidence map of the first task over the radiograph. Raises ``OutputError``."""
         from edgefrac.imaging.overlay import save_overlay
 
@@ -128,7 +130,7 @@ class OverlayFolder:
             raise UsageError(f"{contract.name}: the model has no evidence map to draw", hint="leave out --overlay")
         path = self._folder / self._unique_name(source)
         evidence, probability = prediction.evidence[:, :, channel], float(prediction.probability[channel])
-        save_overlay(drawn(radiograph, evidence, contract, probability), path)
+        save_overlay(drawn(radiograph, evidence, contract, probability, caution=caution), path)
         return path
 
     def _unique_name(self, source: Path) -> str:
@@ -188,7 +190,8 @@ def predict_file(
     if further := [other for other in contract.tasks if other != task]:
         row["tasks"] = {other.name: _classes(other, prediction) for other in further}
     if overlays is not None:
-        row["overlay"] = str(overlays.write(radiograph, prediction, contract, Path(path)))
+        written = overlays.write(radiograph, prediction, contract, Path(path), row.get("foreign", ""))
+        row["overlay"] = str(written)
     return row
 
 

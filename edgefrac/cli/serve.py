@@ -38,14 +38,34 @@ def serve(
     watch: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Read images that appear in this folder, too.")
     ] = None,
+    dicom_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, metavar="PORT", help="Take images by DICOM (C-STORE) at this port, too."),
+    ] = None,
+    ae_title: Annotated[str, typer.Option(metavar="TITLE", help="How the DICOM node is called.")] = "EDGEFRAC",
+    allow_ae: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TITLE", help="Take images from this AE only [default: from all]; may be repeated."),
+    ] = None,
+    send: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL", help="Send answers to images of a PACS there: dicom://TITLE@HOST:PORT, or a DICOMweb server."
+        ),
+    ] = None,
+    pull: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Fetch new images of a DICOMweb server: https://HOST/PREFIX?Modality=DX."),
+    ] = None,
     waiting: Annotated[int, typer.Option(min=1, help="Images that may wait before further ones are refused.")] = 1000,
     keep_days: Annotated[float, typer.Option(min=0, help="How long an image stays in the list when it is done.")] = 7.0,
 ) -> None:
-    """Read radiographs that come by page, REST or folder, and keep a work list."""
+    """Read radiographs that come by page, REST, DICOM or folder, and keep a work list."""
     from edgefrac.serve.check import missing
 
     if missing():
         raise MissingExtraError("edgefrac serve", "serve")
+    from edgefrac.serve.pacs import PacsWanted
     from edgefrac.serve.running import Wanted, run
 
     wanted = Wanted(
@@ -61,5 +81,6 @@ def serve(
         waiting=waiting,
         keep_days=keep_days,
         watch=watch,
+        pacs=PacsWanted(dicom_port, ae_title, tuple(allow_ae or ()), tuple(send or ()), tuple(pull or ())),
     )
     run(wanted, note)

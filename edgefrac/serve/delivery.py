@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from edgefrac.errors import EdgeFracError
 from edgefrac.serve.dicom.envelope import Envelope
-from edgefrac.serve.dicom.outgoing import outgoing
+from edgefrac.serve.dicom.outgoing import make_ready, outgoing
 from edgefrac.serve.dicom.senders import NotDeliveredError, Sender
 from edgefrac.serve.service import ReadingRoom
 from edgefrac.serve.state import remove
@@ -81,6 +81,7 @@ class Outbox:
             line.news.set()
 
     def _run(self, line: _Line) -> None:
+        make_ready()
         while not self._closing.is_set():
             line.news.clear()
             try:

@@ -36,6 +36,12 @@ def leave(depth: Depth, evidence: Map | None, folder: Path) -> None:
         raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None
 
 
+def _write(file: IO[bytes], array: NDArray[Any]) -> None:
+    """As ``np.save`` does, which takes no notice when the last bytes find no room on the disk."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array.data)
+
+
 def values(folder: Path) -> NDArray[Any]:
     """The image at its own depth; raises ``OSError`` where it is gone."""
     return _read(folder, "values")
@@ -55,12 +61,6 @@ def raster(folder: Path) -> NDArray[np.uint8]:
 def evidence(folder: Path) -> Map:
     """The evidence map; raises ``OSError`` where there is none."""
     return _read(folder, "evidence")
-
-
-def _write(file: IO[bytes], array: NDArray[Any]) -> None:
-    """As ``np.save`` does, which takes no notice when the last bytes find no room on the disk."""
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-    file.write(array.data)
 
 
 def _read(folder: Path, name: str) -> NDArray[Any]:

@@ -43,6 +43,7 @@ def main(model: str, threads: str, megabytes: str, seconds: str) -> int:
     except EdgeFracError as error:
         send(pipe_out, {"error": error.message, "hint": error.hint})
         return error.exit_status
+    reader.make_ready()
     _limit_memory(int(megabytes))
     try:
         send(pipe_out, {"contract": reader.contract.document(), "sha256": reader.sha256})

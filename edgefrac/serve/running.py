@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefrac.serve.app import create_app
+from edgefrac.serve.pacs import PacsSide, PacsWanted
 from edgefrac.serve.readers import Readers
 from edgefrac.serve.served_model import served_model
 from edgefrac.serve.server import is_loopback, listen, log_to_stderr, serve
@@ -34,6 +35,7 @@ class Wanted:
     waiting: int = 1000
     keep_days: float = 7.0
     watch: Path | None = None
+    pacs: PacsWanted = field(default_factory=PacsWanted)
 
 
 def run(wanted: Wanted, say: Callable[[str], None]) -> None:
@@ -41,23 +43,26 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
 
     Raises ``UsageError`` for a port or a folder that is taken, and what is wrong with the model.
     """
-    log_to_stderr()
     with ExitStack() as at_the_end:
+        pacs = PacsSide(wanted.pacs, wanted.max_megabytes << 20)
         model = served_model(wanted.model)
         listening = listen(wanted.host, wanted.port)
         at_the_end.callback(listening.close)
         state = State(wanted.state or state_folder())
         at_the_end.callback(state.close)
         readers = Readers(model.path, wanted.readers or os.cpu_count() or 1)
-        room = ReadingRoom(state, readers, rules=Rules(wanted.waiting, wanted.keep_days * 86400))
+        rules = Rules(wanted.waiting, wanted.keep_days * 86400)
+        room = ReadingRoom(state, readers, pacs.destinations, rules)
         at_the_end.callback(room.close)
         settings = settings_of(wanted, state)
         app = create_app(room, model, settings)
         watched = WatchedFolder(room, wanted.watch, settings.max_bytes) if wanted.watch else None
+        log_to_stderr()
         room.start()
         if watched:
             watched.start()
             at_the_end.callback(watched.close)
+        at_the_end.enter_context(pacs.start(room, wanted.host, say))
         host = f"[{wanted.host}]" if ":" in wanted.host else wanted.host
         address = f"http://{host}:{listening.getsockname()[1]}/"
         say(f"EdgeFrac's reading room: {address} ({model.path.name}; research software, not a medical device)")

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -169,8 +170,10 @@ class ReadingRoom:
         except OutputError as error:
             log.error("%s; tried again", error.message)
             threading.Timer(_BEFORE_NEXT_TRY, self._todo.put, (item.id,)).start()
-        except Exception:
-            log.exception("image %s", item.id)
+        except Exception as error:
+            # its message may be of the image's making
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
         finally:
             remove(part)
             self._at_work.release()

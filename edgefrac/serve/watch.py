@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
-from edgefrac.errors import BusyError, EdgeFracError, ImageError, OutputError, UsageError
+from edgefrac.errors import BusyError, EdgeFracError, OutputError, UsageError
+from edgefrac.serve import numbers, pictures
 from edgefrac.serve.documents import item_document
 from edgefrac.serve.service import ReadingRoom
 from edgefrac.serve.state import remove, settle, store
@@ -35,7 +36,6 @@ ANSWERED, UNREADABLE = "answered", "unreadable"
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".swp", "~")
 _AT_ONCE = 64
 _EMPTY_SECONDS = 60.0  # an empty file may be one whose copy has yet to begin
-_PICTURE_SECONDS = 60.0
 _BETWEEN_COMPLAINTS = 600.0
 
 
@@ -175,12 +175,9 @@ class WatchedFolder:
         item = self._room.worklist.item(work.id)
         if item and item.state == "waiting":
             return
-        try:
-            # what was deleted from the list, or changed in the folder, is looked at anew
-            if item and self._stands(name, work.stamp):
-                self._answer(name, work.stamp, item)
-        except BusyError:
-            return
+        # what was deleted from the list, or changed in the folder, is looked at anew
+        if item and self._stands(name, work.stamp):
+            self._answer(name, work.stamp, item)
         del self._at_work[name]
 
     def _answer(self, name: str, stamp: _Stamp, item: Item) -> None:
@@ -188,11 +185,12 @@ class WatchedFolder:
             self._leave(name, UNREADABLE, stamp, {".txt": f"{item.error}\n".encode()}, item.key)
             return
         papers = {".edgefrac.json": (item_document(item).model_dump_json(indent=1) + "\n").encode()}
-        if item.answer and item.answer.finding and (data := self._read(name, stamp)):
-            # an image that was read once and now is not keeps its answer, without a picture
-            with suppress(ImageError):
-                _, pictures = self._room.readers.submit({"do": "picture"}, [data]).result(_PICTURE_SECONDS)
-                papers[".edgefrac.png"] = pictures[0]
+        if item.answer and item.answer.scale:
+            numbers_of = self._room.state.images / item.id
+            # where they are gone, the answer stays
+            with suppress(FileNotFoundError):
+                drawn = pictures.overlay(item.answer, numbers.raster(numbers_of), numbers.evidence(numbers_of))
+                papers[".edgefrac.png"] = pictures.png(drawn)
         self._leave(name, ANSWERED, stamp, papers, item.key)
 
     def _leave(self, name: str, where: str, stamp: _Stamp, papers: dict[str, bytes], key: bytes = b"") -> None:

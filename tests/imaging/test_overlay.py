@@ -125,6 +125,19 @@ def test_caption_says_what_was_decided() -> None:
     assert len({caption.tobytes() for caption in captions}) == 4
 
 
+def test_a_caution_stands_above_the_verdict_and_changes_nothing_else() -> None:
+    plain, cautioned = draw(spot(), **POSITIVE), draw(spot(), **POSITIVE, caution="it is coloured")
+    height = len(cautioned) - len(plain)
+    assert height > 0
+    np.testing.assert_array_equal(cautioned[:960], plain[:960])
+    np.testing.assert_array_equal(cautioned[960 + height :], plain[960:])
+    strip = cautioned[960 : 960 + height]
+    assert (strip[:, -1] == (255, 190, 0)).all()
+    assert (strip.max(axis=2) < 60).sum() > 300  # dark letters
+    other = draw(spot(), **POSITIVE, caution="it is something else")
+    assert (other[960 : 960 + height] != strip).any()
+
+
 def test_saving_is_whole_or_nothing(tmp_path: Path) -> None:
     image = Image.fromarray(noise(300, 300))
     path = tmp_path / "a.png"

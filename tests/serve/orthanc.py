@@ -103,12 +103,8 @@ def orthanc(folder: Path, **settings: Any) -> Iterator[Orthanc]:
         _wait(one, child)
         yield one
     finally:
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        child.kill()  # what it holds goes with its folder
+        child.wait()
 
 
 def _wait(one: Orthanc, child: subprocess.Popen[bytes]) -> None:

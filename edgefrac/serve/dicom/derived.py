@@ -121,9 +121,14 @@ def local_time(envelope: Envelope, at: datetime) -> datetime:
     return at.astimezone()
 
 
-def encode(dataset: Dataset) -> bytes:
-    """As a DICOM file (Part 10), Explicit VR Little Endian: the same data set gives the same bytes."""
+def encode(dataset: Dataset, envelope: Envelope) -> bytes:
+    """As a DICOM file (Part 10), Explicit VR Little Endian: the same data set gives the same bytes.
+
+    All text of EdgeFrac's own is ASCII, which every character set has; the envelope's goes in as bytes, and so does the
+    name of its character set, which is the first element and need not be one that pydicom knows.
+    """
     from pydicom import dcmwrite
+    from pydicom.charset import default_encoding
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
@@ -134,6 +139,13 @@ def encode(dataset: Dataset) -> bytes:
     meta.ImplementationClassUID = UID(CREATOR_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_NAME
     dataset.file_meta = meta
+    # then pydicom writes raw elements as they are, and decodes none
+    dataset.set_original_encoding(False, True, default_encoding)
     buffer = io.BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue()
+    file = buffer.getvalue()
+    if envelope.charset is None:
+        return file
+    start = 144 + int.from_bytes(file[140:144], "little")  # the meta group's length ends at 144 and counts from there
+    length = len(envelope.charset).to_bytes(2, "little")
+    return b"".join((file[:start], b"\x08\0\x05\0CS", length, envelope.charset, file[start:]))

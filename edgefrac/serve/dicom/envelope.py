@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 PATIENT_AND_STUDY = (
-    "SpecificCharacterSet",
     "StudyDate",
     "StudyTime",
     "AccessionNumber",
@@ -47,6 +46,28 @@ PICTURE = (
 """Of the source image's General Series and General Image modules: true of a picture made of it, too."""
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "NumberOfFrames")
 _KIND = "DICOM file"
+# None with implicit VR
+_TEXT = (
+    None,
+    "AE",
+    "AS",
+    "CS",
+    "DA",
+    "DS",
+    "DT",
+    "IS",
+    "LO",
+    "LT",
+    "PN",
+    "SH",
+    "ST",
+    "TM",
+    "UC",
+    "UI",
+    "UN",
+    "UR",
+    "UT",
+)
 _LONGEST = 65_534  # what the length of a text element can say with explicit VR
 
 Tag = Annotated[str, Field(pattern="^[0-9A-F]{8}$")]
@@ -76,17 +97,21 @@ class Envelope(BaseModel):
     series_number: int | None = Field(default=None, repr=False)
     instance_number: int | None = Field(default=None, repr=False)
     frames: int = 1
+    charset: Base64Bytes | None = Field(default=None, repr=False)
+    """Specific Character Set, of all text in ``elements``."""
     elements: dict[Tag, Element] = Field(repr=False)
+
+    def has(self, keyword: str) -> bool:
+        """Whether an element arrived, be it empty."""
+        return f"{_tag(keyword):08X}" in self.elements
 
     def write_to(self, dataset: Dataset, keywords: tuple[str, ...]) -> None:
         """Put the elements of ``keywords`` that arrived into ``dataset``, byte for byte."""
-        from pydicom.datadict import tag_for_keyword
         from pydicom.dataelem import RawDataElement
         from pydicom.tag import BaseTag
 
         for keyword in keywords:
-            tag = tag_for_keyword(keyword)
-            assert tag is not None
+            tag = _tag(keyword)
             if (element := self.elements.get(f"{tag:08X}")) is not None:
                 value = element.InlineBinary
                 dataset[tag] = RawDataElement(BaseTag(tag), element.vr, len(value), value, 0, False, True)
@@ -110,9 +135,9 @@ def envelope_of(data: bytes, name: str) -> Envelope:
 
 
 def _envelope_of(data: bytes, name: str) -> Envelope:
-    from pydicom.datadict import dictionary_VR, tag_for_keyword
+    from pydicom.datadict import dictionary_VR
 
-    tags = {keyword: tag_for_keyword(keyword) or 0 for keyword in (*PATIENT_AND_STUDY, *PICTURE, *_REFERENCE)}
+    tags = {keyword: _tag(keyword) for keyword in (*PATIENT_AND_STUDY, *PICTURE, *_REFERENCE)}
     dataset = read_elements(data, name, list(tags.values()), stop_before_pixels=True)
     stored = {keyword: _stored(dataset, tag) for keyword, tag in tags.items()}
     identities = {
@@ -136,14 +161,35 @@ def _envelope_of(data: bytes, name: str) -> Envelope:
         series_number=_number(stored["SeriesNumber"]),
         instance_number=_number(stored["InstanceNumber"]),
         frames=max(1, _number(stored["NumberOfFrames"]) or 1),
+        charset=_charset(dataset),
         elements=elements,
     )
+
+
+def _tag(keyword: str) -> int:
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    return tag
+
+
+def _charset(dataset: Dataset) -> bytes | None:
+    """Specific Character Set, which pydicom has decoded already, letter by byte; as base64."""
+    value = dataset.get("SpecificCharacterSet")
+    if value is None:
+        return None
+    terms = [value] if isinstance(value, str) else list(value)
+    plain = "\\".join(terms).encode("latin-1", "replace")
+    return b64encode(plain + b" " * (len(plain) % 2))
 
 
 def _stored(dataset: Dataset, tag: int) -> bytes | None:
     """The value of an element as it was stored, of even length; None where it is absent or no plain text at all."""
     element = dataset.get_item(tag) if tag in dataset else None
-    value = element.value if element is not None and element.is_raw else None
+    if element is None or not element.is_raw or element.VR not in _TEXT:
+        return None
+    value = element.value
     if not isinstance(value, bytes) or len(value) > _LONGEST:
         return None
     return value if len(value) % 2 == 0 else value + b" "

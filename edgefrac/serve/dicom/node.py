@@ -117,10 +117,9 @@ class DicomNode:
         self._server = None
         server.shutdown()
         end = time.monotonic() + _LAST_WORDS
-        while server.active_associations and time.monotonic() < end:
+        while any(one.is_established for one in server.active_associations) and time.monotonic() < end:
             time.sleep(0.02)
-        for association in server.active_associations:
-            association.abort(block=False)
+        server.end_connections()
 
     def _store(self, event: evt.Event) -> Any:
         """One C-STORE request; what is returned is its status (PS3.4 B.2.3)."""

@@ -23,6 +23,7 @@ from edgefrac.serve.service import ReadingRoom
 log = logging.getLogger("edgefrac.serve")
 
 _PAGE = 200
+_LAST_WORDS = 5.0  # seconds that a server has left to answer when nothing more is wanted of it
 _UIDS = ("0020000D", "0020000E", "00080018")  # study, series, instance
 _SOP_CLASS = "00080016"
 
@@ -51,7 +52,7 @@ class Puller:
     def close(self) -> None:
         """Look no more; what is half fetched is fetched at the next start."""
         self._closing.set()
-        self._thread.join()
+        self._thread.join(_LAST_WORDS)
 
     def _run(self) -> None:
         while not self._closing.is_set():

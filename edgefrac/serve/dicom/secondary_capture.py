@@ -41,6 +41,8 @@ def secondary_capture(envelope: Envelope, picture: NDArray[np.uint8], origin: Or
 
     dataset = new_object(envelope, origin, SecondaryCaptureImageStorage, "overlay", _SERIES)
     dataset.PatientOrientation = None
+    if not envelope.has("ImageLaterality"):
+        dataset.Laterality = None  # empty where unknown
     envelope.write_to(dataset, PICTURE)
     local = local_time(envelope, origin.at)
     dataset.Modality = "OT"
@@ -53,7 +55,7 @@ def secondary_capture(envelope: Envelope, picture: NDArray[np.uint8], origin: Or
     dataset.ContributingEquipmentSequence = [contributing_equipment(origin)]
     _derivation(dataset, envelope, origin)
     _pixels(dataset, picture)
-    return encode(dataset)
+    return encode(dataset, envelope)
 
 
 def _derivation(dataset: Dataset, envelope: Envelope, origin: Origin) -> None:

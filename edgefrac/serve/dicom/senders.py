@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from edgefrac.errors import EdgeFracError
 from edgefrac.serve.dicom.derived import IMPLEMENTATION_NAME
 from edgefrac.serve.dicom.destinations import Destination, DicomDestination, WebDestination
+from edgefrac.serve.dicom.latency import without_delay
 from edgefrac.serve.dicom.origin import CREATOR_UID
 from edgefrac.serve.dicom.silence import hush
 from edgefrac.serve.dicom.web import client_for, session_for
@@ -17,6 +18,7 @@ from edgefrac.serve.dicom.web import client_for, session_for
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
     from pynetdicom.association import Association
+    from pynetdicom.events import Event, EventHandlerType
     from requests import Response
 
 _SECONDS = 60.0
@@ -77,9 +79,16 @@ class DicomSender:
     def send(self, files: Sequence[bytes]) -> None:
         """As ``Sender.send`` says."""
         from pydicom import dcmread
+        from pynetdicom import evt
 
         to = self._destination
-        association = self._entity.associate(to.host, to.port, self._contexts, ae_title=to.title)
+        handlers: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, _at_once), (evt.EVT_DATA_SENT, _at_once)]
+        try:
+            association = self._entity.associate(
+                to.host, to.port, self._contexts, ae_title=to.title, evt_handlers=handlers
+            )
+        except OSError:  # there is no such host
+            raise NotDeliveredError("cannot be reached", again=True) from None
         if not association.is_established:
             why = "rejects the association" if association.is_rejected else "cannot be reached"
             raise NotDeliveredError(why, again=True)
@@ -89,6 +98,11 @@ class DicomSender:
         finally:
             if association.is_established:
                 association.release()
+
+
+def _at_once(event: Event) -> None:
+    if (wrapper := event.assoc.dul.socket) and wrapper.socket:
+        without_delay(wrapper.socket)
 
 
 def _store(association: Association, dataset: Dataset) -> None:

@@ -62,7 +62,7 @@ def structured_report(envelope: Envelope, answer: Answer | str, origin: Origin) 
     name_private_scheme(dataset)
     for element in _content(envelope, answer, origin):
         dataset[element.tag] = element
-    return encode(dataset)
+    return encode(dataset, envelope)
 
 
 def _evidence(envelope: Envelope) -> Dataset:

@@ -9,12 +9,15 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import AssociationServer, AssociationSocket, RequestHandler
+
+from edgefrac.serve.dicom.latency import without_delay
 
 log = logging.getLogger("edgefrac.serve")
 
@@ -66,8 +69,10 @@ class BoundedSocket(AssociationSocket):
             if left <= 0:
                 raise self._broken_off(f"a peer took more than {self._bounds.seconds:g} seconds for a message")
             self.socket.settimeout(left)
+            without_delay(self.socket)
             part = self.socket.recv(min(nr_bytes - len(found), 1 << 16))
             if not part:
+                self._no_request_will_come()
                 break
             found += part
         self.socket.settimeout(self._bounds.seconds)
@@ -75,21 +80,40 @@ class BoundedSocket(AssociationSocket):
             self._kind = found[0]
         return found
 
+    def drop(self) -> None:
+        """End a connection on which there is no association yet."""
+        self._no_request_will_come()
+        if self.socket:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+    def _shutdown_socket(self) -> None:
+        super()._shutdown_socket()
+        if self.socket:
+            self.socket.close()  # which the above leaves out where the peer was faster
+
+    def _no_request_will_come(self) -> None:
+        """Let the association's thread end, which else waits for it, and holds a place, until its time is up."""
+        if self.assoc.requestor.primitive is None:
+            self.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+
     def _broken_off(self, why: str) -> OSError:
         log.warning("dicom: %s", why)
-        try:
-            assert self.socket
+        self._no_request_will_come()
+        assert self.socket
+        with suppress(OSError):  # then the peer learns it from the closed connection
             self.socket.settimeout(1)
             self.socket.sendall(_ABORT)
-        except OSError:
-            pass  # then the peer learns it from the closed connection
         return OSError(why)
 
 
-class BoundedServer(ThreadedAssociationServer):
-    """Listens; closes connections beyond the bounds at once."""
+class BoundedServer(AssociationServer):
+    """Listens; closes connections beyond the bounds at once.
 
-    daemon_threads = True
+    Connections are set up one after the other, so that they are counted; each then runs in a thread of its own.
+    """
+
+    request_queue_size = 64
 
     def __init__(
         self, entity: AE, address: tuple[str, int], bounds: Bounds, handlers: list[evt.EventHandlerType]
@@ -97,7 +121,15 @@ class BoundedServer(ThreadedAssociationServer):
         self.bounds = bounds
         contexts = entity.supported_contexts
         super().__init__(entity, address, entity.ae_title, contexts, evt_handlers=handlers, request_handler=_Handler)
-        entity._servers.append(self)  # which counts its associations, and from which shutting down removes it
+        entity._servers.append(self)  # type: ignore[arg-type]  # which counts its associations, and from which shutting down removes it
+
+    def end_connections(self) -> None:
+        """End those that are left."""
+        for association in self.active_associations:
+            if association.is_established:
+                association.abort(block=False)
+            elif isinstance(association.dul.socket, BoundedSocket):
+                association.dul.socket.drop()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether there is room for one more connection."""

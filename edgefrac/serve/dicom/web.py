@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgefrac.errors import UsageError
 from edgefrac.serve.dicom.destinations import Bearer, WebDestination
 from edgefrac.serve.dicom.silence import hush
 
@@ -38,10 +39,13 @@ def session_for(server: WebDestination) -> Session:
 
 
 def client_for(server: WebDestination, session: Session) -> DICOMwebClient:
-    """A client that tries once: when to try again is for the caller to say."""
+    """A client that tries once: when to try again is for the caller to say. Raises ``UsageError``."""
     from dicomweb_client.web import DICOMwebClient
 
     hush()
-    client = DICOMwebClient(server.url, session=session, timeout=SECONDS, chunk_size=_ONE_BODY, permissive_uid=True)
+    try:
+        client = DICOMwebClient(server.url, session=session, timeout=SECONDS, chunk_size=_ONE_BODY, permissive_uid=True)
+    except ValueError:  # it knows no IPv6 addresses
+        raise UsageError(f"{server.url}: not an address that the DICOMweb client takes") from None
     client.set_http_retry_params(retry=False)
     return client

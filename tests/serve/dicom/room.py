@@ -24,9 +24,10 @@ class DicomRoom:
         *,
         rules: NodeRules | None = None,
         patience: Patience = HASTE,
+        port: int = 0,
     ) -> None:
         self.room = room
-        self.node = DicomNode(lambda data, uid: room.receive(data, "dicom", uid), "127.0.0.1", 0, rules)
+        self.node = DicomNode(lambda data, uid: room.receive(data, "dicom", uid), "127.0.0.1", port, rules)
         senders = {name: sender_for(parse_destination(name), "EDGEFRAC") for name in destinations}
         self.outbox = Outbox(room, senders, patience)
         self._is_open = True
