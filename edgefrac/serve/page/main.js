@@ -15,7 +15,7 @@ import { forgetImages, load } from './image.js';
 import { connectIntake } from './intake.js';
 import { connectKeys } from './keys.js';
 import { drawLegend } from './legend.js';
-import { forgetNames } from './names.js';
+import { forget, known, remember } from './names.js';
 import { pictureOf, save } from './picture.js';
 import { connectTheme } from './theme.js';
 import { Viewer } from './viewer.js';
@@ -61,6 +61,7 @@ async function start() {
     return;
   }
   stageNote('Add a radiograph, or choose one from the list');
+  byId('logout').hidden = !known('session');
   showModel(model);
   drawLegend(model);
   await list.watch();
@@ -79,14 +80,14 @@ async function login(event) {
   }
   problem.hidden = true;
   byId('token').value = '';
-  byId('logout').hidden = false;
+  remember('session', 'yes');
   byId('login').close();
   await start();
 }
 
 async function logout() {
   await api.logout();
-  forgetNames();
+  forget();
   forgetImages();
   location.reload();
 }

@@ -220,6 +220,8 @@ def test_a_server_with_a_token_asks_for_it_once(guarded: Server, tmp_path: Path)
         page.wait_for("document.getElementById('model-line').textContent")
         page.choose_files("#files", [image])
         page.wait_for("document.querySelector('#list li:not(.waiting)')")
+        page.open(guarded.address)
+        page.wait_for("!document.getElementById('logout').hidden")
         kept = page.evaluate("JSON.stringify([document.cookie, {...sessionStorage}, {...localStorage}])")
         assert guarded.token not in kept
         page.click("#logout")
