@@ -70,6 +70,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def leaks(secrets: Iterable[str], places: Mapping[str, bytes]) -> list[tuple[str, str]]:
     """Where which secret is, in any of the forms that it may take on its way."""
+    readable = {place: _readable(content) for place, content in places.items()}
     whole = b"\n".join(readable.values())
     forms = {value: _forms(value) for value in secrets}
     heard = {value: shapes for value, shapes in forms.items() if any(shape in whole for shape in shapes)}
