@@ -30,8 +30,10 @@ class Server:
     """Started when made; ``arguments`` follow ``python -m``. What it prints is read all the time."""
 
     def __init__(self, *arguments: str | Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "always", "-m", *map(str, arguments)]
+        # warnings of libraries may quote what they read: none is left out, of readers neither
+        settings = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "always"}
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **settings}
+        command = [sys.executable, "-m", *map(str, arguments)]
         self.process = subprocess.Popen(
             command,
             env=environment,

@@ -159,16 +159,37 @@ def test_a_body_that_is_slow_is_refused(hasty: Server, pause: float) -> None:
         wait_until(lambda: client.post("/v1/predict", content=radiograph()).status_code == 200)
 
 
-def test_an_answer_that_nobody_takes_ends_the_connection(hasty: Server) -> None:
+@contextlib.contextmanager
+def large_answer(server: Server) -> Iterator[socket.socket]:
+    """A connection on which a picture of more than a megabyte is on its way."""
     image = radiograph(side=800)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        connection.connect(("127.0.0.1", hasty.port))
-        ask = head(f"Content-Length: {len(image)}", "Accept: image/png", server=hasty).replace(b"predict", b"explain")
+        connection.connect(("127.0.0.1", server.port))
+        ask = head(f"Content-Length: {len(image)}", "Accept: image/png", server=server).replace(b"predict", b"explain")
         connection.sendall(ask + image)
         assert connection.recv(12) == b"HTTP/1.1 200"
+        yield connection
+
+
+def test_an_answer_that_nobody_takes_ends_the_connection(hasty: Server) -> None:
+    with large_answer(hasty):
         before = socket_count(hasty)
         wait_until(lambda: socket_count(hasty) < before, 4 * impatient.SECONDS)
+
+
+def test_an_answer_that_is_taken_slowly_arrives(hasty: Server) -> None:
+    time.sleep(impatient.SECONDS)  # a client's rate is counted
+    started, found = time.monotonic(), b""
+    with large_answer(hasty) as connection:
+        while part := connection.recv(65536):
+            found += part
+            if b"\r\n\r\n" in found:
+                top, _, body = found.partition(b"\r\n\r\n")
+                if len(body) == int(top.split(b"content-length: ")[1].split()[0]):
+                    break
+            time.sleep(len(part) / 400_000)
+    assert len(body) > MIB and time.monotonic() - started > 2.5 * impatient.SECONDS
 
 
 def socket_count(server: Server) -> int:
