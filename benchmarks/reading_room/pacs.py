@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -55,6 +56,7 @@ class Pacs:
         self._server = entity.start_server(
             ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._stored)]
         )
+        _at_once(self._server.socket)
 
     def close(self) -> None:
         """Stop to listen."""
@@ -81,6 +83,11 @@ class Pacs:
         return 0
 
 
+def _at_once(connection: Any) -> None:
+    """Send each packet when it is written, as DCMTK and Orthanc do."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def _source(answer: Any) -> str:
     """The image that an answer speaks of: of a picture its source, of a report its evidence."""
     if "SourceImageSequence" in answer:
@@ -103,7 +110,12 @@ class Sender:
         """The status of one C-STORE, 0 is success; None where there was no answer."""
         try:
             if self._association is None or not self._association.is_established:
-                self._association = self._entity.associate("127.0.0.1", self._port, ae_title=self._title)
+                self._association = self._entity.associate(
+                    "127.0.0.1",
+                    self._port,
+                    ae_title=self._title,
+                    evt_handlers=[(evt.EVT_CONN_OPEN, lambda event: _at_once(event.assoc.dul.socket.socket))],
+                )
             if not self._association.is_established:
                 return None
             status = self._association.send_c_store(str(path))

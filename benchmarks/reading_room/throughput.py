@@ -29,6 +29,7 @@ import numpy as np
 from benchmarks.reading_room.room import Room, cores
 from edgefrac.benchmarking.figures import median_of
 from edgefrac.datasets import open_dataset
+from edgefrac.datasets.sample import FileReader
 from edgefrac.prediction import load
 from edgefrac.serve.readers import Readers
 
@@ -63,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = _copied(folder / "images", given.data)
-        room = Room(given.bundle, folder / "state", "--rate", "0")
+        room = Room(given.bundle, folder / "state", "--requests-per-second", "0")
         room.start()
         readers = Readers(given.bundle, cores())
         try:
@@ -90,7 +91,8 @@ def _copied(folder: Path, data: str) -> list[bytes]:
     folder.mkdir()
     found = []
     for sample in open_dataset(data).samples[:200]:
-        found.append(sample.path.read_bytes())
+        assert isinstance(sample.reader, FileReader)
+        found.append(sample.reader.data())
         (folder / str(len(found) - 1)).write_bytes(found[-1])
     return found
 

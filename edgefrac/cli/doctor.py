@@ -17,6 +17,7 @@ def doctor(as_json: AsJson = False) -> None:
         from edgefrac import __version__
         from edgefrac.prediction import reference_model
         from edgefrac.runtimes.devices import devices, extras, targets
+        from edgefrac.serve.check import serving
 
         report = {
             "edgefrac": __version__,
@@ -24,6 +25,7 @@ def doctor(as_json: AsJson = False) -> None:
             "extras": [{**asdict(extra), "install": extra.install} for extra in extras()],
             "targets": [asdict(target) for target in targets()],
             "devices": [asdict(device) for device in devices(reference_model())],
+            "serve": [asdict(serving(reference_model()))],
         }
         emit(report if as_json else _table(report))
 
@@ -33,7 +35,7 @@ def _table(report: dict[str, Any]) -> str:
     for extra in report["extras"]:
         state = f"missing: {', '.join(extra['missing'])}" if extra["missing"] else "complete"
         lines.append(_row(extra["name"], state, extra["install"]))
-    for kind in ("targets", "devices"):
+    for kind in ("targets", "devices", "serve"):
         lines += ["", kind]
         for row in report[kind]:
             lines.append(_row(row["name"], f"{row['evidence_level']}: {row['reason']}", row["install"]))

@@ -13,12 +13,6 @@ from edgefrac.cli.output import results
 if TYPE_CHECKING:
     from edgefrac.explanation import ExplanationRow
 
-_WORDS = {
-    "localised": "it stands out in",
-    "diffuse": "no place stands out, so none explains this answer; most such answers were wrong where it was measured",
-    "nothing": "no place speaks for a fracture",
-}
-
 
 def explain(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Radiograph: PNG, JPEG, TIFF, DICOM and more.")],
@@ -52,13 +46,15 @@ def explain(
 
 
 def _text(row: ExplanationRow) -> str:
+    from edgefrac.explanation import IN_WORDS
+
     verdict = f"{row['label']} (p={row['probability']:.3f}, threshold {row['threshold']:.3f})"
     lines = [f"{row['file']}, {row['model']} ({row['precision']}): {verdict}"]
     if "correlation" in row:
         lines.append(f"  its map correlates {row['correlation']:.4f} with the first one's")
     if "foreign" in row:
         lines.append(f"  do not rely on this answer: {row['foreign']}")
-    lines.append(f"  log-odds {row['log_odds']:+.2f} in all; {_WORDS[row['finding']]}")
+    lines.append(f"  log-odds {row['log_odds']:+.2f} in all; {IN_WORDS[row['finding']]}")
     for region in row["regions"]:
         x, y, width, height = region["box"]
         where = f"x={x:.0f} y={y:.0f}, {width:.0f} by {height:.0f} pixels"

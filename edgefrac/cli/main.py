@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from edgefrac.cli import bench, bundle, data, doctor, evaluate, explain, export, inspect, predict, sweep, train, verify
+from edgefrac.cli import (
+    bench,
+    bundle,
+    data,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    inspect,
+    predict,
+    serve,
+    sweep,
+    train,
+    verify,
+)
 from edgefrac.errors import EdgeFracError, MissingExtraError
 
 app = typer.Typer(
@@ -30,6 +44,7 @@ app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 
 

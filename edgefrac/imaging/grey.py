@@ -30,6 +30,11 @@ def to_grey(samples: Samples, bits: int | None = None) -> NDArray[np.uint8]:
     return _to_8_bit(grey, bits)
 
 
+def significant(grey: Samples) -> int:
+    """Rule 3's b: significant bits of the largest value, held between 8 and 16."""
+    return min(max(int(grey.max()).bit_length(), 8), 16)
+
+
 def chroma(samples: Samples) -> float:
     """How coloured samples [H, W, C] are: the mean difference of the largest and the least of R, G and B, 0 to 1."""
     if samples.ndim == 2 or samples.shape[2] < 3:
@@ -59,5 +64,5 @@ def _at_depth_of(samples: Samples, values: NDArray[np.integer]) -> Samples:
 def _to_8_bit(grey: Samples, bits: int | None) -> NDArray[np.uint8]:
     if grey.dtype.itemsize == 1:
         return np.ascontiguousarray(grey, dtype=np.uint8)
-    full = (1 << (bits or min(max(int(grey.max()).bit_length(), 8), 16))) - 1
+    full = (1 << (bits or significant(grey))) - 1
     return ((2 * 255 * grey.astype(np.uint32) + full) // (2 * full)).astype(np.uint8)

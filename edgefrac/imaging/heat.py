@@ -36,7 +36,7 @@ CONTOURS = (OUTLINE, 0.3)
 _FULL = 255
 _DASH = 8
 _LINE = 2  # pixels on either side of a contour
-_BLACK, _WHITE = (np.array([grey, grey, grey, 0], np.uint8).view(np.uint32)[0] for grey in (0, 255))
+_BLACK, _WHITE = (np.array([grey, grey, grey, 255], np.uint8).view(np.uint32)[0] for grey in (0, 255))
 # dark violet to pale yellow: luminance rises evenly, and no step rests on telling red from green
 RAMP = ((66, 10, 104), (120, 28, 109), (187, 55, 84), (237, 105, 37), (251, 180, 26), (252, 255, 164))
 
@@ -55,9 +55,31 @@ def painted(
     if (box := box_around(shares > 0, margin=0)) is None:
         return _pixels(picture)
     picture[box] = _coloured(grey[box], shares[box])
-    for level, dashed in zip(CONTOURS, (True, False), strict=True):
-        _contour(picture, shares >= level, dashed=dashed)
+    _contours(picture, shares)
     return _pixels(picture)
+
+
+def layer(
+    evidence: NDArray[np.float32],
+    placement: Placement,
+    shape: tuple[int, int],
+    *,
+    bias: float,
+    temperature: float,
+) -> NDArray[np.uint8]:
+    """What ``painted`` puts over a picture of ``shape``, for viewers that lay it over themselves: uint8 [H, W, 4].
+
+    Red, green, blue and how opaque: 127.5 at full strength, in whole steps. Laid over the grey it is within one step of
+    ``painted``, and the same in the contours.
+    """
+    shares = to_raster(density(evidence, bias, temperature), placement, shape)
+    strengths = np.empty((_FULL + 1, 4), np.uint8)
+    strengths[:, :3] = ramp()
+    strengths[:, 3] = (np.arange(_FULL + 1) + 1) // 2
+    strengths[0] = 0
+    picture = strengths.view(np.uint32)[:, 0].take(_strength(shares))
+    _contours(picture, shares)
+    return picture.view(np.uint8).reshape(*shape, 4)
 
 
 def coloured(grey: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -66,9 +88,13 @@ def coloured(grey: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDArray[np
 
 
 def _coloured(grey: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDArray[np.uint32]:
-    strength = np.clip(shares * np.float32(_FULL / FULL_SCALE) + np.float32(0.5), 0, _FULL).astype(np.uint16)
-    words: NDArray[np.uint32] = _blend().take(strength << 8 | grey)
+    words: NDArray[np.uint32] = _blend().take(_strength(shares) << 8 | grey)
     return words
+
+
+def _strength(shares: NDArray[np.float32]) -> NDArray[np.uint16]:
+    strength: NDArray[np.float32] = np.clip(shares * np.float32(_FULL / FULL_SCALE) + np.float32(0.5), 0, _FULL)
+    return strength.astype(np.uint16)
 
 
 def _pixels(words: NDArray[np.uint32]) -> NDArray[np.uint8]:
@@ -95,6 +121,11 @@ def ramp() -> NDArray[np.int64]:
     before, after = stops[part], stops[np.minimum(part + 1, len(RAMP) - 1)]
     colours: NDArray[np.int64] = (before * (steps - rest[:, None]) + after * rest[:, None] + steps // 2) // steps
     return colours
+
+
+def _contours(picture: NDArray[np.uint32], shares: NDArray[np.float32]) -> None:
+    for level, dashed in zip(CONTOURS, (True, False), strict=True):
+        _contour(picture, shares >= level, dashed=dashed)
 
 
 def _contour(picture: NDArray[np.uint32], inside: NDArray[np.bool_], *, dashed: bool) -> None:

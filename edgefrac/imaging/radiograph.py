@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac.imaging.depth import Depth, of_raster
+
 
 @dataclass(frozen=True)
 class Radiograph:
@@ -17,7 +19,8 @@ class Radiograph:
     ("truncated JPEG", "MONOCHROME1 inverted"). What the file does not say, or not in the standard's own codes, is None:
     ``modality`` is DICOM's ("DX"); ``spacing_mm`` is (row, column); ``view`` is AP, PA, LL, RL, RLD, LLD, RLO or LLO;
     ``side`` is R, L, B (both) or U (unpaired); ``slice_index`` counts the slices of a stack from 0. ``chroma``, 0 to 1,
-    is how coloured the file was (``grey.chroma``).
+    is how coloured the file was (``grey.chroma``). ``depth`` are the numbers that ``pixels`` was made from, where they
+    are deeper than it.
     """
 
     pixels: NDArray[np.uint8]
@@ -29,6 +32,7 @@ class Radiograph:
     side: str | None = None
     slice_index: int | None = None
     chroma: float = 0.0
+    depth: Depth | None = field(default=None, repr=False, compare=False)
 
     @property
     def height(self) -> int:
@@ -39,6 +43,11 @@ class Radiograph:
     def width(self) -> int:
         """Columns of the raster."""
         return int(self.pixels.shape[1])
+
+    @property
+    def numbers(self) -> Depth:
+        """What there is to window: ``depth``, else the greys themselves."""
+        return self.depth or of_raster(self.pixels)
 
     @property
     def sha256(self) -> str:

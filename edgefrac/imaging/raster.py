@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.errors import ImageError
+from edgefrac.imaging.depth import of_samples
 from edgefrac.imaging.grey import Samples, chroma, to_grey
 from edgefrac.imaging.limits import MAX_PIXELS, check_size
 from edgefrac.imaging.radiograph import Radiograph
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
+
+S = TypeVar("S", np.uint8, np.uint16)
 
 _JPEG_EOI = b"\xff\xd9"
 _JPEG_UNDECODED = 128
@@ -73,7 +76,7 @@ def stored_samples(data: bytes, name: str) -> Samples:
         raise _damaged(str(_format(data)), name, error) from error
 
 
-def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[S], orientation: int) -> NDArray[S]:
     """``pixels`` as EXIF's ``orientation`` (1 to 8) says that they are to be shown."""
     return np.ascontiguousarray(_UPRIGHT[orientation](pixels)) if orientation in _UPRIGHT else pixels
 
@@ -106,12 +109,14 @@ def _quiet_libtiff() -> Iterator[None]:
 
 
 def _decode(data: bytes, name: str, kind: str) -> Radiograph:
-    notes, colour = [], 0.0
+    notes, colour, depth = [], 0.0, None
     image = _open(data, name)
     turned = _orientation(image) if kind == "TIFF" else 1  # Pillow turns TIFFs, and only them, on loading
     try:
         samples = _samples(image, data)
         pixels, colour = to_grey(samples), chroma(samples)
+        if samples.ndim == 2 and samples.dtype.itemsize == 2:
+            depth = of_samples(upright(samples.astype(np.uint16, copy=False), _orientation(image)))
     except _UnsupportedSamplesError as error:
         raise ImageError(f"{name}: {kind} file with {error}", hint="save it with 8 or 16 bits a sample") from None
     except Exception as error:  # a damaged file can make a decoder raise nearly anything
@@ -128,7 +133,7 @@ def _decode(data: bytes, name: str, kind: str) -> Radiograph:
     pixels = upright(pixels, orientation)
     if max(orientation, turned) in _UPRIGHT:
         notes.append(f"EXIF orientation {max(orientation, turned)} applied")
-    return Radiograph(pixels, source_format=kind, notes=tuple(notes), chroma=colour)
+    return Radiograph(pixels, source_format=kind, notes=tuple(notes), chroma=colour, depth=depth)
 
 
 class _UnsupportedSamplesError(ValueError):

@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from edgefrac.imaging.depth import Depth, Unit
+from edgefrac.imaging.voi import CT_PRESETS
+
 NAMELESS = "the image"
 """What errors call an image: its own name may be a patient's."""
 
@@ -22,6 +25,47 @@ class RegionOfEvidence(_Strict):
     share: float
 
 
+class DisplayWindow(_Strict):
+    """A window in modality units, DICOM's LINEAR; not ``straight`` where it stands for a curve of the file."""
+
+    center: float
+    width: float
+    straight: bool = True
+
+
+class Display(_Strict):
+    """How the image's ``values`` are to be shown; ``imaging.depth`` says how the numbers go together.
+
+    ``bits`` are those of a value, 8 or 16; there are ``levels`` of them, from 0 on. ``presets`` are windows by name.
+    """
+
+    bits: Literal[8, 16]
+    levels: int
+    first: int
+    slope: float
+    intercept: float
+    window: DisplayWindow
+    inverted: bool
+    unit: Unit
+    presets: dict[str, DisplayWindow] = {}
+
+    @classmethod
+    def of(cls, depth: Depth) -> Display:
+        """The facts of an image's numbers."""
+        presets = CT_PRESETS if depth.unit == "HU" else {}
+        return cls(
+            bits=8 if len(depth.table) <= 256 else 16,
+            levels=len(depth.table),
+            first=depth.first,
+            slope=depth.slope,
+            intercept=depth.intercept,
+            window=DisplayWindow(center=depth.curve.center, width=depth.curve.width, straight=depth.curve.straight),
+            inverted=depth.inverted,
+            unit=depth.unit,
+            presets={name: DisplayWindow(center=w.center, width=w.width) for name, w in presets.items()},
+        )
+
+
 class Picture(_Strict):
     """The image itself. ``modality``, ``view`` and ``side`` are DICOM's codes, where the file says them."""
 
@@ -33,6 +77,7 @@ class Picture(_Strict):
     side: str | None = None
     spacing_mm: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    display: Display
 
 
 class Scale(_Strict):

@@ -1,6 +1,6 @@
 """The reader: a child process that turns bytes from strangers into answers, one job after the other.
 
-    python -m edgefrac.serve.reader_process MODEL THREADS MEGABYTES
+    python -m edgefrac.serve.reader_process MODEL THREADS MEGABYTES SECONDS
 
 Speaks ``framing`` over its standard input and output. Jobs, by the head's ``do``:
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from edgefrac.errors import EdgeFracError, MissingDecoderError, OutputError
 from edgefrac.serve.answer import NAMELESS
 from edgefrac.serve.framing import Message, SpokeNoMoreError, receive, send
 
+_AFTER_THE_SERVER = 5  # seconds
 
-def main(model: str, threads: str, megabytes: str) -> int:
+
+def main(model: str, threads: str, megabytes: str, seconds: str) -> int:
     """Serve jobs until the other side is gone."""
     pipe_in, pipe_out = os.dup(0), os.dup(1)
     # native libraries print where they like, and must not print into the messages
@@ -40,11 +43,17 @@ def main(model: str, threads: str, megabytes: str) -> int:
     except EdgeFracError as error:
         send(pipe_out, {"error": error.message, "hint": error.hint})
         return error.exit_status
+    reader.make_ready()
     _limit_memory(int(megabytes))
     try:
-        send(pipe_out, {"ready": True})
+        send(pipe_out, {"contract": reader.contract.document(), "sha256": reader.sha256})
         while True:
-            send(pipe_out, *_reply(reader, *receive(pipe_in)))
+            job = receive(pipe_in)
+            # the kernel ends a reader that stands still, also when the server that would have done so is gone
+            signal.alarm(int(float(seconds)) + _AFTER_THE_SERVER)
+            reply = _reply(reader, *job)
+            signal.alarm(0)
+            send(pipe_out, *reply)
     except SpokeNoMoreError:
         return 0
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgefrac.contract import Contract
 from edgefrac.errors import BusyError, EdgeFracError, ImageError, ModelFileError, OutputError
 from edgefrac.serve.answer import NAMELESS
 from edgefrac.serve.framing import Message, SpokeNoMoreError, TooSlowError, receive, send
@@ -51,21 +52,35 @@ class Readers:
         self.count = count
         self.limits = limits or Limits()
         self.replaced = 0
+        """Readers that were lost over an image."""
+        self._lost: set[str] = set()
         self._command = [
             *(sys.executable, "-P", "-m", "edgefrac.serve.reader_process"),
-            *(str(model or ""), str(threads), str(self.limits.megabytes)),
+            *(str(model or ""), str(threads), str(self.limits.megabytes), str(self.limits.seconds)),
         ]
         self._jobs: queue.Queue[_Job | None] = queue.Queue(self.limits.waiting)
         self._closed = False
         children = [self._child() for _ in range(count)]
-        for child in children:
-            _ready(child)
+        try:
+            heads = [_ready(child) for child in children]
+        except ModelFileError:
+            for child in children:
+                _end(child)
+            raise
+        self.contract = Contract.model_validate(heads[0]["contract"])
+        """What the model promises."""
+        self.model_sha256: str = heads[0]["sha256"]
         self._threads = [
             threading.Thread(target=self._serve, args=(child,), name=f"reader-{number}", daemon=True)
             for number, child in enumerate(children)
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def up(self) -> int:
+        """Readers that are at work or ready."""
+        return self.count - len(self._lost)
 
     @property
     def waiting(self) -> int:
@@ -123,21 +138,26 @@ class Readers:
 
     def _replacement(self) -> subprocess.Popen[bytes]:
         """A new reader; where none comes up, for lack of memory, say, it is tried again until one does."""
+        self.replaced += 1
+        self._lost.add(threading.current_thread().name)
         while True:
-            self.replaced += 1
             child = self._child()
             try:
                 _ready(child)
             except ModelFileError:
+                if self._closed:
+                    return child
                 time.sleep(_BEFORE_NEXT_TRY)
             else:
+                self._lost.discard(threading.current_thread().name)
                 return child
 
     def _child(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
 
-def _ready(child: subprocess.Popen[bytes]) -> None:
+def _ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What a reader says when it has its model open."""
     assert child.stdout
     try:
         head, _ = receive(child.stdout.fileno(), _STARTING_SECONDS)
@@ -147,6 +167,7 @@ def _ready(child: subprocess.Popen[bytes]) -> None:
     if "error" in head:
         _end(child)
         raise ModelFileError(head["error"], hint=head.get("hint", ""))
+    return head
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.digest import file_sha256
-from edgefrac.errors import ImageError, OutputError
+from edgefrac.errors import ImageError
 from edgefrac.explanation import Explained, located, picture_of
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import preprocess
@@ -21,8 +20,10 @@ from edgefrac.imaging.read import decode_radiograph, read_bytes
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import load
 from edgefrac.runtimes.session import Prediction
-from edgefrac.serve.answer import NAMELESS, Answer, Picture, RegionOfEvidence, Scale
+from edgefrac.serve.answer import NAMELESS, Answer, Display, Picture, RegionOfEvidence, Scale
 from edgefrac.serve.framing import Message
+from edgefrac.serve.numbers import leave
+from edgefrac.serve.pictures import png
 from edgefrac.serve.state import store
 
 
@@ -31,7 +32,12 @@ class Reader:
 
     def __init__(self, model: Path | None, threads: int) -> None:
         self._session = load(model, threads)
-        self._sha256 = file_sha256(self._session.path)
+        self.contract = self._session.contract
+        self.sha256 = file_sha256(self._session.path)
+
+    def make_ready(self) -> None:
+        """Do once what is slow the first time, a fifth of a second: load what decodes DICOM, run the network."""
+        self.do({"do": "answer"}, [_blank_dicom()])
 
     def do(self, head: dict[str, Any], blobs: list[bytes]) -> Message:
         """One job as ``reader_process`` describes it; raises ``ImageError`` and what else may go wrong."""
@@ -42,15 +48,15 @@ class Reader:
         radiograph, answer, explained = self._read(data, tuple(window) if isinstance(window, list) else window)
         reply = {"answer": answer.model_dump(mode="json")}
         if head["do"] == "picture" and explained:
-            return reply, [_png(radiograph, explained)]
+            return reply, [png(picture_of(explained, radiograph))]
         if head["do"] == "read":
-            _leave(radiograph, explained, Path(head["into"]))
+            leave(radiograph.numbers, explained.evidence if explained else None, Path(head["into"]))
         return reply, []
 
     def _read(self, data: bytes, window: WindowChoice | None) -> tuple[Radiograph, Answer, Explained | None]:
         started = time.perf_counter()
         radiograph = decode_radiograph(data, NAMELESS, window=window)
-        network_input = preprocess(radiograph.pixels, self._session.contract.input.size)
+        network_input = preprocess(radiograph.pixels, self.contract.input.size)
         prediction = self._session.predict(network_input)
         milliseconds = (time.perf_counter() - started) * 1000
         explained = None
@@ -66,7 +72,7 @@ class Reader:
         prediction: Prediction,
         explained: Explained | None,
     ) -> Answer:
-        contract = self._session.contract
+        contract = self.contract
         task = contract.task()
         probability = float(prediction.probability[task.first_channel])
         row = explained.row if explained else {}
@@ -92,7 +98,7 @@ class Reader:
             picture=_picture(radiograph),
             model=contract.name,
             model_version=contract.version,
-            model_sha256=self._sha256,
+            model_sha256=self.sha256,
             precision=contract.precision,
             milliseconds=0,
         )
@@ -109,6 +115,24 @@ def _keep_envelope(data: bytes, path: Path) -> None:
     store(path, envelope.to_json().encode())
 
 
+def _blank_dicom(side: int = 64) -> bytes:
+    """An image of nothing."""
+    from pydicom.dataset import Dataset
+    from pydicom.filewriter import dcmwrite
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    image = Dataset()
+    image.Modality, image.PhotometricInterpretation, image.SamplesPerPixel = "DX", "MONOCHROME2", 1
+    image.Rows = image.Columns = side
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 12, 11, 0
+    image.PixelData = np.arange(side * side, dtype="<u2").tobytes()
+    image.ensure_file_meta()
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    written = io.BytesIO()
+    dcmwrite(written, image, enforce_file_format=False)
+    return written.getvalue()
+
+
 def _picture(radiograph: Radiograph) -> Picture:
     return Picture(
         width=radiograph.width,
@@ -119,26 +143,5 @@ def _picture(radiograph: Radiograph) -> Picture:
         side=radiograph.side,
         spacing_mm=radiograph.spacing_mm,
         notes=radiograph.notes,
+        display=Display.of(radiograph.numbers),
     )
-
-
-def _png(radiograph: Radiograph, explained: Explained) -> bytes:
-    written = io.BytesIO()
-    picture_of(explained, radiograph).save(written, "PNG", compress_level=1)
-    return written.getvalue()
-
-
-def _leave(radiograph: Radiograph, explained: Explained | None, folder: Path) -> None:
-    """Write the image's numbers to a new folder, and have them on the disk; raises ``OutputError``."""
-    arrays: dict[str, NDArray[Any]] = {"values": radiograph.pixels}
-    if explained:
-        arrays["evidence"] = explained.evidence
-    try:
-        folder.mkdir()
-        for name, array in arrays.items():
-            with (folder / f"{name}.npy").open("wb") as file:
-                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None

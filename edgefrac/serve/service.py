@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -76,10 +77,16 @@ class ReadingRoom:
         self._closing.set()
         self._todo.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         self.readers.close()
         self.worklist.close()
         self.state.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether so many images wait that no further one is taken."""
+        return self._todo.qsize() >= self.rules.waiting
 
     def receive(self, data: bytes, origin: Origin, identity: bytes | None = None) -> Receipt:
         """Put one image in the work list; when this returns it is on the disk, and may be acknowledged.
@@ -90,7 +97,7 @@ class ReadingRoom:
         key = self.state.key(data if identity is None else identity)
         if found := self.worklist.known(key):
             return Receipt(found.id, new=False)
-        if self._todo.qsize() >= self.rules.waiting:
+        if self.full:
             raise BusyError(f"{self.rules.waiting} images wait already", hint="send it again later")
         id_ = new_id()
         store(self.state.incoming / id_, data)
@@ -163,8 +170,10 @@ class ReadingRoom:
         except OutputError as error:
             log.error("%s; tried again", error.message)
             threading.Timer(_BEFORE_NEXT_TRY, self._todo.put, (item.id,)).start()
-        except Exception:
-            log.exception("image %s", item.id)
+        except Exception as error:
+            # its message may be of the image's making
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
         finally:
             remove(part)
             self._at_work.release()

@@ -5,7 +5,7 @@
     worklist.sqlite       the work list; no patient data
     incoming/ID           an image as it was received, until it has been read
     envelopes/ID.json     what answers to a DICOM image must repeat of it, until they are delivered
-    images/ID/            numbers only: ``values.npy``, ``evidence.npy``
+    images/ID/            numbers only, see ``numbers``
 
 Patient data is in ``incoming`` and ``envelopes`` alone, and the folder is its owner's only (mode 0700).
 """
@@ -58,6 +58,13 @@ class State:
     def close(self) -> None:
         """Let another server have the folder."""
         self._lock.close()
+
+
+def state_folder() -> Path:
+    """``edgefrac`` in the XDG state folder, $XDG_STATE_HOME or ~/.local/state; it need not exist."""
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    # by its specification a relative path is to be ignored
+    return (named if named.is_absolute() else Path.home() / ".local" / "state") / "edgefrac"
 
 
 def store(path: Path, data: bytes) -> None:

@@ -84,6 +84,7 @@ class Worklist:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._path = path
+        self._opened = secrets.token_hex(4)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -98,6 +99,11 @@ class Worklist:
         if version not in (0, _VERSION):
             hint = "name another folder by --state, or use the EdgeFrac that wrote it"
             raise OutputError(f"{path}: a work list of another version of EdgeFrac ({version})", hint=hint)
+
+    def version(self) -> str:
+        """Another one after every change: only this object changes the file."""
+        with self._lock:
+            return f"{self._opened}-{self._db.total_changes}"
 
     def close(self) -> None:
         """End; nothing is lost either way."""

@@ -51,11 +51,12 @@ class DicomFile:
         where = list(scopes(self._dataset, index))
         if self.frames > 1:
             notes.insert(0, f"first of {self.frames} frames" if index == 0 else f"frame {index + 1} of {self.frames}")
+        depth = None
         if stored.ndim == 3:
             pixels = to_grey(stored, self._depth())
             notes.append("colour converted to grey")
         else:
-            pixels, how = monochrome(where, stored, window)
+            pixels, how, depth = monochrome(where, stored, window)
             notes += how
         return Radiograph(
             pixels,
@@ -65,4 +66,5 @@ class DicomFile:
             view=facts.view(where),
             side=facts.side(where),
             notes=tuple(notes),
+            depth=depth,
         )

@@ -1,0 +1,142 @@
+"""Readers that crash, stand still or want too much memory cost their image, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgefrac.errors import BusyError, ImageError, ModelFileError, OutputError
+from edgefrac.serve.framing import Message, receive, send
+from edgefrac.serve.readers import Limits, ReaderLostError, Readers
+from tests.imaging.files import dicom, noise, png
+from tests.serve.running import REPOSITORY, children, radiograph, wait_until
+
+SECONDS = 2.0
+Make = Callable[..., Readers]
+
+
+@pytest.fixture
+def make(tiny_tflite: Path) -> Iterator[Make]:
+    """Makes readers of the tiny model, and ends them."""
+    made: list[Readers] = []
+
+    def one(count: int = 1, **limits: float) -> Readers:
+        made.append(Readers(tiny_tflite, count, limits=Limits(**limits)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield one
+    for readers in made:
+        for child in children(os.getpid()):
+            os.kill(child, signal.SIGCONT)
+        readers.close()
+
+
+def ask(readers: Readers, image: bytes) -> Future[Message]:
+    return readers.submit({"do": "answer"}, [image])
+
+
+def test_what_a_reader_says_of_its_model(make: Make) -> None:
+    readers = make()
+    assert readers.contract.name == "tiny" and len(readers.model_sha256) == 64
+
+
+def test_a_reader_that_crashes_costs_one_image(make: Make) -> None:
+    readers = make()
+    (child,) = children(os.getpid())
+    os.kill(child, signal.SIGSTOP)
+    lost, next_ = ask(readers, radiograph()), ask(readers, radiograph())
+    wait_until(lambda: readers.waiting == 1)
+    os.kill(child, signal.SIGKILL)
+    with pytest.raises(ReaderLostError, match=r"^the image: its decoder crashed$"):
+        lost.result(10)
+    assert next_.result(30)[0]["answer"]["model"] == "tiny"
+    assert (readers.replaced, readers.up) == (1, 1)
+
+
+def test_a_reader_that_stands_still_is_replaced(make: Make) -> None:
+    readers = make(seconds=SECONDS)
+    (child,) = children(os.getpid())
+    os.kill(child, signal.SIGSTOP)
+    with pytest.raises(ReaderLostError, match="not read within 2 seconds"):
+        ask(readers, radiograph()).result(10)
+    assert ask(readers, radiograph()).result(30)
+    assert readers.replaced == 1 and child not in children(os.getpid())
+
+
+def test_an_image_that_wants_too_much_memory_is_refused(make: Make) -> None:
+    readers = make(megabytes=400)
+    with pytest.raises(ImageError, match=r"(?i)memory"):
+        ask(readers, dicom(np.zeros((8000, 8000), np.uint16))).result(30)
+    assert ask(readers, radiograph()).result(10)
+    assert readers.replaced == 0
+
+
+def test_a_queue_that_is_full_refuses(make: Make) -> None:
+    readers = make(waiting=2)
+    (child,) = children(os.getpid())
+    os.kill(child, signal.SIGSTOP)
+    jobs = [ask(readers, radiograph())]
+    wait_until(lambda: readers.waiting == 0)
+    jobs += [ask(readers, radiograph()) for _ in range(2)]
+    with pytest.raises(BusyError, match="2 images wait already"):
+        ask(readers, radiograph())
+    os.kill(child, signal.SIGCONT)
+    assert all(job.result(10)[0]["answer"] for job in jobs)
+
+
+def test_a_job_whose_caller_went_away_is_not_done(make: Make) -> None:
+    readers = make()
+    (child,) = children(os.getpid())
+    os.kill(child, signal.SIGSTOP)
+    first, gone, last = ask(readers, radiograph()), ask(readers, b"no image"), ask(readers, radiograph())
+    assert gone.cancel()
+    os.kill(child, signal.SIGCONT)
+    assert first.result(10) and last.result(10)
+
+
+def test_several_readers_read_at_once(make: Make) -> None:
+    readers = make(2)
+    stopped = children(os.getpid())[0]
+    os.kill(stopped, signal.SIGSTOP)
+    jobs = [ask(readers, radiograph()) for _ in range(6)]
+    wait_until(lambda: sum(job.done() for job in jobs) == 5)
+    os.kill(stopped, signal.SIGCONT)
+    assert all(job.result(10) for job in jobs)
+
+
+def test_numbers_that_cannot_be_stored_are_not_the_images_fault(make: Make, tmp_path: Path) -> None:
+    readers = make()
+    (tmp_path / "image").write_bytes(radiograph())
+    job = {"do": "read", "incoming": str(tmp_path / "image"), "into": str(tmp_path / "no" / "such")}
+    with pytest.raises(OutputError, match="cannot be stored"):
+        readers.submit(job).result(10)
+
+
+def test_a_model_that_cannot_be_opened_is_said_and_leaves_nobody(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    before = children(os.getpid())
+    with pytest.raises(ModelFileError, match="neither a TFLite"):
+        Readers(tmp_path / "model.tflite", 2)
+    assert children(os.getpid()) == before
+
+
+def test_a_reader_ends_itself_where_nobody_does(tiny_tflite: Path) -> None:
+    """A decoder that never returns outlives its server only for some seconds: here for one."""
+    command = [sys.executable, "-P", "-m", "edgefrac.serve.reader_process", str(tiny_tflite), "1", "3000", "-4"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment) as child:
+        assert child.stdin and child.stdout
+        receive(child.stdout.fileno(), 30)
+        send(child.stdin.fileno(), {"do": "answer"}, [png(noise(16, 16))])
+        assert "answer" in receive(child.stdout.fileno(), 30)[0]
+        # which takes longer than a second to decode and shrink
+        send(child.stdin.fileno(), {"do": "answer"}, [dicom(np.zeros((8900, 8900), np.uint16), Modality="CR")])
+        assert child.wait(20) == -signal.SIGALRM
