@@ -19,7 +19,10 @@ from PIL import Image
 
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
 from edgefrac.serve.dicom.envelope import Envelope, envelope_of
-from edgefrac.serve.dicom.outgoing import outgoing, overlay
+from edgefrac.serve.dicom.outgoing import outgoing
+from edgefrac.serve.numbers import evidence as evidence_of
+from edgefrac.serve.numbers import raster
+from edgefrac.serve.pictures import overlay
 from tests.serve.dcmtk import complaints, inconsistencies, needs, run
 from tests.serve.dicom.sources import answer, changed, item, numbers, sent, written
 
@@ -109,8 +112,8 @@ def test_overlay_is_the_picture_that_others_show(phantoms: Phantoms, tmp_path: P
     data = phantoms["xray"][0].read_bytes()
     (path, _) = written(tmp_path / "out", *sent(data, tmp_path / "numbers"))
     header = pydicom.dcmread(path)
-    values, evidence = (np.load(tmp_path / "numbers" / f"{name}.npy") for name in ("values", "evidence"))
-    expected = overlay(answer(*values.shape), values, evidence)
+    values, evidence = (read(tmp_path / "numbers") for read in (raster, evidence_of))
+    expected = np.asarray(overlay(answer(*values.shape), values, evidence))
     assert np.array_equal(header.pixel_array, expected)
     assert run("dcm2pnm", path, tmp_path / "shown.pnm").returncode == 0
     assert np.array_equal(np.asarray(Image.open(tmp_path / "shown.pnm")), expected)
