@@ -32,7 +32,7 @@ def test_the_study_gets_overlay_and_report(
         # sent once more, by a PACS that lost the acknowledgement: one answer, and one copy of it
         pacs.ask("/modalities/edgefrac/store", ids)
         assert room.room.worklist.counts()["answered"] == 2
-        assert not list(room.room.state.envelopes.iterdir())
+        room.forgotten()
 
 
 def test_what_comes_back_is_not_answered(tmp_path: Path, phantoms: dict[str, list[Path]], open_room: OpenRoom) -> None:
