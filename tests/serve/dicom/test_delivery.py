@@ -27,7 +27,7 @@ from tests.serve.dicom.sources import changed, renamed
 from tests.serve.dicom.test_envelope import NAMES, raw, with_raw
 
 Phantoms = dict[str, list[Path]]
-KILLS = 7
+KILLS = 5
 BOTH = (SecondaryCaptureImageStorage, ComprehensiveSRStorage)
 
 
