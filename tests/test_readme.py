@@ -41,7 +41,8 @@ def commands() -> Iterator[str]:
         for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
             for line in block.splitlines():
                 command = line.split(" #")[0].strip()
-                if command.startswith("edgefrac ") and command not in seen:
+                # a server runs until it is told to end: tests/serve starts those
+                if command.startswith("edgefrac ") and not command.startswith("edgefrac serve") and command not in seen:
                     seen.add(command)
                     yield command
 

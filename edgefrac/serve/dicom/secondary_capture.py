@@ -82,5 +82,5 @@ def _pixels(dataset: Dataset, picture: NDArray[np.uint8]) -> None:
     dataset.PixelRepresentation = 0
     dataset.LossyImageCompression = "00"
     samples = picture.tobytes()
-    dataset.PixelData = samples + b"\0" * (len(samples) % 2)
+    dataset.PixelData = samples + b"\0" if len(samples) % 2 else samples
     dataset["PixelData"].VR = "OB"

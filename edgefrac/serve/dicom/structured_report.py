@@ -114,15 +114,14 @@ def _observer(origin: Origin) -> Any:
 
 def _algorithm(origin: Origin) -> AlgorithmIdentification | None:
     from highdicom.sr import AlgorithmIdentification
-    from pydicom.sr.codedict import codes
 
+    # without the family, which readers of such reports take for a finding
     if not (model := origin.model):
         return None
     return AlgorithmIdentification(
         name=f"EdgeFrac {text(model.name)}",
         version=f"{text(model.version)} {model.precision}, {SOFTWARE}",
         parameters=[f"SHA-256 of the model file: {model.sha256}"],
-        family=codes.DCM.ArtificialIntelligence,
     )
 
 

@@ -51,6 +51,10 @@ class DicomRoom:
         """Wait until so many deliveries are given up."""
         _until(lambda: self.room.worklist.delivery_counts()["failed"] >= count or None, seconds)
 
+    def forgotten(self, seconds: float = 5) -> None:
+        """Wait until no envelope is left."""
+        _until(lambda: not list(self.room.state.envelopes.iterdir()) or None, seconds)
+
     def close(self) -> None:
         if self._is_open:
             self._is_open = False

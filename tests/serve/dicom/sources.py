@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pydicom
 
-from edgefrac.serve.answer import Answer, Picture, RegionOfEvidence, Scale
+from edgefrac.imaging.depth import Depth, of_raster
+from edgefrac.serve.answer import Answer, Display, Picture, RegionOfEvidence, Scale
 from edgefrac.serve.dicom.envelope import Envelope, envelope_of
 from edgefrac.serve.dicom.outgoing import outgoing
+from edgefrac.serve.numbers import leave
 from edgefrac.serve.worklist import Item
 
 CELLS = 8
@@ -31,7 +33,7 @@ def answer(rows: int, columns: int, **changes: Any) -> Answer:
         peak=(20.0, 30.0),
         regions=(RegionOfEvidence(box=(10.5, 20.0, 40.0, 30.5), log_odds=0.8, share=0.625),),
         scale=Scale(size=32, bias=-0.25, temperature=1.0),
-        picture=Picture(width=columns, height=rows, source_format="DICOM"),
+        picture=Picture(width=columns, height=rows, source_format="DICOM", display=Display.of(_depth(rows, columns))),
         model="tiny",
         model_version="1.2",
         model_sha256="ab" * 32,
@@ -48,11 +50,14 @@ def item(given: Answer | None) -> Item:
 
 def numbers(folder: Path, rows: int, columns: int) -> Path:
     """The folder, with the numbers that a reader leaves there."""
-    folder.mkdir(exist_ok=True)
-    random = np.random.default_rng(5)
-    np.save(folder / "values.npy", random.integers(0, 256, (rows, columns), np.uint8))
-    np.save(folder / "evidence.npy", random.normal(0, 8, (CELLS, CELLS)).astype(np.float32))
+    if not folder.exists():
+        evidence = np.random.default_rng(5).normal(0, 8, (CELLS, CELLS)).astype(np.float32)
+        leave(_depth(rows, columns), evidence, folder)
     return folder
+
+
+def _depth(rows: int, columns: int) -> Depth:
+    return of_raster(np.random.default_rng(4).integers(0, 256, (rows, columns), np.uint8))
 
 
 def sent(data: bytes, folder: Path, **changes: Any) -> list[bytes]:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
@@ -25,6 +27,7 @@ from tests.serve.dicom.sources import changed, renamed
 from tests.serve.dicom.test_envelope import NAMES, raw, with_raw
 
 Phantoms = dict[str, list[Path]]
+KILLS = 5
 BOTH = (SecondaryCaptureImageStorage, ComprehensiveSRStorage)
 
 
@@ -50,7 +53,7 @@ def test_from_storescu_to_storescp(phantoms: Phantoms, open_room: OpenRoom, tmp_
         assert all(run("dcmdump", path).returncode == 0 for path in there.files())
         assert [line for line in complaints(*there.files()) if "Error" in line] == []
         assert inconsistencies(*phantoms["xray"], *there.files()) == []
-        assert not list(room.room.state.envelopes.iterdir())
+        room.forgotten()
         assert not list(room.room.state.incoming.iterdir())
 
 
@@ -68,7 +71,7 @@ def test_an_archive_that_is_down_gets_it_later(phantoms: Phantoms, open_room: Op
         with storescp(tmp_path / "archive", port=port) as there:
             room.delivered(4)
             assert len(there.files()) == 4
-        assert not list(room.room.state.envelopes.iterdir())
+        room.forgotten()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_a_delivery_given_up_can_be_asked_for_again(phantoms: Phantoms, open_roo
         room.delivered(1)
         assert len(received) == 3
         assert received[0] == received[1]  # the overlay, again
-        assert not list(room.room.state.envelopes.iterdir())
+        room.forgotten()
 
 
 def test_an_archive_without_structured_reports(phantoms: Phantoms, open_room: OpenRoom) -> None:
@@ -214,55 +217,58 @@ def test_credentials_reach_the_server_they_are_for(
         assert "Authorization" not in strange[0]
 
 
-@needs("storescp")
+@needs("storescp", "storescu")
 def test_killed_again_and_again_everything_arrives_once(phantoms: Phantoms, tiny_tflite: Path, tmp_path: Path) -> None:
-    """The server is killed at any moment; images are sent until acknowledged, and the archive then has each answer."""
+    """Images are sent until acknowledged, the server is killed after each two, at any moment of what follows."""
     files = []
-    for number in range(12):
-        file = tmp_path / f"{number}.dcm"
-        file.write_bytes(changed(phantoms["xray"][0].read_bytes(), renamed(number)))
-        files.append(file)
+    for number in range(2 * KILLS):
+        files.append(tmp_path / f"{number}.dcm")
+        files[-1].write_bytes(changed(phantoms["xray"][0].read_bytes(), renamed(number)))
     with storescp(tmp_path / "archive") as there:
-        acknowledged: set[Path] = set()
-        for round_ in range(40):
-            port = free_port()
-            server = _server(tmp_path / "state", tiny_tflite, port, to(there.port))
-            try:
-                assert server.stdout
-                server.stdout.readline()
-                left = [file for file in files if file not in acknowledged][:3]
-                for file in left:
-                    if run("storescu", "127.0.0.1", str(port), file).returncode == 0:
-                        acknowledged.add(file)
-                time.sleep(0.03 * (round_ % 8))
-                if not left and _all_delivered(tmp_path / "state", len(files)):
-                    break
-            finally:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
-        assert len(acknowledged) == len(files)
+        left = list(files)
+        for kill in range(KILLS):
+            with _server(tmp_path / "state", tiny_tflite, to(there.port)) as port:
+                left = [file for file in left if file not in left[:2] or not _stored(port, file)]
+                time.sleep(0.02 * kill)
+        with _server(tmp_path / "state", tiny_tflite, to(there.port)) as port:
+            assert all(_stored(port, file) for file in left)
+            _wait_until_delivered(tmp_path / "state", len(files))
         found = [pydicom.dcmread(path) for path in there.files()]
-        assert Counter(one.Modality for one in found) == {"OT": 12, "SR": 12}
+        assert Counter(one.Modality for one in found) == {"OT": len(files), "SR": len(files)}
         sources = Counter(one.SourceImageSequence[0].ReferencedSOPInstanceUID for one in found if one.Modality == "OT")
-        assert sources == {f"1.2.3.{number + 1}": 1 for number in range(12)}
+        assert sources == {f"1.2.3.{number + 1}": 1 for number in range(len(files))}
 
 
-def _server(state: Path, model: Path, port: int, destination: str) -> subprocess.Popen[bytes]:
+def _stored(port: int, file: Path) -> bool:
+    return run("storescu", "127.0.0.1", str(port), file).returncode == 0
+
+
+@contextmanager
+def _server(state: Path, model: Path, destination: str) -> Iterator[int]:
+    """A server of its own on a free port, which it ends without warning."""
+    port = free_port()
     command = [sys.executable, "-m", "tests.serve.dicom.server", str(state), str(model), str(port), destination]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen(
+    child = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
     )
+    try:
+        assert child.stdout
+        assert child.stdout.readline() == b"listening\n"
+        yield port
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
-def _all_delivered(state: Path, count: int) -> bool:
-    """Wait a little for the server to deliver them; seen through the database that it has open."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
+def _wait_until_delivered(state: Path, count: int) -> None:
+    """Seen through the database that the server has open."""
+    end = time.monotonic() + 30
+    while True:
         worklist = Worklist(state / "worklist.sqlite")
         counts = worklist.delivery_counts()
         worklist.close()
         if counts["delivered"] == count:
-            return True
+            return
+        assert time.monotonic() < end, counts
         time.sleep(0.05)
-    return False

@@ -246,6 +246,7 @@ def test_nothing_of_anybody_is_said(
     warned = [str(one.message) for one in recwarn if one.category is not ResourceWarning]
     said = "".join((caplog.text, *capfd.readouterr(), *warned))
     assert "image " in said  # it does speak
+    assert {record.name.split(".")[0] for record in caplog.records} == {"edgefrac"}
     for secret in ("ZQ", "99999", HERE):
         assert secret not in said, said[max(0, said.find(secret) - 200) :][:400]
 

@@ -32,7 +32,7 @@ def test_the_study_gets_overlay_and_report(
         # sent once more, by a PACS that lost the acknowledgement: one answer, and one copy of it
         pacs.ask("/modalities/edgefrac/store", ids)
         assert room.room.worklist.counts()["answered"] == 2
-        assert not list(room.room.state.envelopes.iterdir())
+        room.forgotten()
 
 
 def test_what_comes_back_is_not_answered(tmp_path: Path, phantoms: dict[str, list[Path]], open_room: OpenRoom) -> None:
@@ -51,7 +51,9 @@ def test_what_comes_back_is_not_answered(tmp_path: Path, phantoms: dict[str, lis
         assert room.room.worklist.counts() == {"waiting": 0, "answered": 1, "unreadable": 0}
 
 
-def test_pulling_takes_each_image_once(tmp_path: Path, phantoms: dict[str, list[Path]], open_room: OpenRoom) -> None:
+def test_pulling_takes_each_image_once(
+    tmp_path: Path, phantoms: dict[str, list[Path]], open_room: OpenRoom, caplog: pytest.LogCaptureFixture
+) -> None:
     with orthanc(tmp_path / "pacs") as pacs:
         room = open_room(pacs.as_web)
         for path in (*phantoms["xray"], *phantoms["ct"]):
@@ -62,6 +64,9 @@ def test_pulling_takes_each_image_once(tmp_path: Path, phantoms: dict[str, list[
         room.delivered(2)
         pacs.wait_for(DX=2, CT=2, OT=2, SR=2)
         assert puller.fetch() == 0
+        # what it has is not even retrieved: this one could not
+        assert Puller(room.room, source, object_bytes=1).fetch() == 0
+        assert "refused" not in caplog.text
         everything = Puller(room.room, parse_source(f"{pacs.as_web}?StudyDate=19000101-"))
         assert everything.fetch() == 2  # the CT images; neither its own pictures nor what it has already
         assert Puller(room.room, parse_source(pacs.as_web)).fetch() == 0  # the phantoms are of the year 2000
