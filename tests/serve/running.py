@@ -98,6 +98,12 @@ class Server:
         return status
 
 
+def own_readers() -> list[int]:
+    """Process ids of the readers that this very process started."""
+    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children(os.getpid())}
+    return [child for child, line in lines.items() if b"edgefrac.serve.reader_process" in line]
+
+
 def children(pid: int) -> list[int]:
     """Process ids of the processes that one started."""
     try:
