@@ -108,7 +108,7 @@ class DicomNode:
             hint = "choose another port by --dicom-port"
             raise UsageError(f"cannot listen for DICOM on {host}:{port} ({error.strerror})", hint=hint) from None
         self._server = server
-        threading.Thread(target=server.serve_forever, args=(0.1,), name="dicom-node", daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.5,), name="dicom-node", daemon=True).start()
 
     def close(self) -> None:
         """Listen no more; let peers finish what they send, for some seconds."""

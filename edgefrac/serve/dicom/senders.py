@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import io
+import queue
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
+
+import requests
+from pydicom import Dataset, dcmread
+from pydicom.uid import (
+    ComprehensiveSRStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.presentation import build_context
 
 from edgefrac.errors import EdgeFracError
 from edgefrac.serve.dicom.derived import IMPLEMENTATION_NAME
@@ -14,12 +28,6 @@ from edgefrac.serve.dicom.latency import without_delay
 from edgefrac.serve.dicom.origin import CREATOR_UID
 from edgefrac.serve.dicom.silence import hush
 from edgefrac.serve.dicom.web import client_for, session_for
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
-    from pynetdicom.association import Association
-    from pynetdicom.events import Event, EventHandlerType
-    from requests import Response
 
 _SECONDS = 60.0
 _CONNECTION_SECONDS = 10.0
@@ -55,15 +63,6 @@ class DicomSender:
     """C-STORE; one association for all files of an image."""
 
     def __init__(self, destination: DicomDestination, title: str) -> None:
-        from pydicom.uid import (
-            ComprehensiveSRStorage,
-            ExplicitVRLittleEndian,
-            ImplicitVRLittleEndian,
-            SecondaryCaptureImageStorage,
-        )
-        from pynetdicom import AE
-        from pynetdicom.presentation import build_context
-
         hush()
         self._destination = destination
         self._contexts = [
@@ -78,9 +77,16 @@ class DicomSender:
 
     def send(self, files: Sequence[bytes]) -> None:
         """As ``Sender.send`` says."""
-        from pydicom import dcmread
-        from pynetdicom import evt
+        association = self.associate()
+        try:
+            for file in files:
+                _store(association, dcmread(io.BytesIO(file)))
+        finally:
+            if association.is_established:
+                association.release()
 
+    def associate(self) -> Association:
+        """An association with the destination; raises ``NotDeliveredError``."""
         to = self._destination
         handlers: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, _at_once), (evt.EVT_DATA_SENT, _at_once)]
         try:
@@ -92,12 +98,22 @@ class DicomSender:
         if not association.is_established:
             why = "rejects the association" if association.is_rejected else "cannot be reached"
             raise NotDeliveredError(why, again=True)
-        try:
-            for file in files:
-                _store(association, dcmread(io.BytesIO(file)))
-        finally:
-            if association.is_established:
-                association.release()
+        association.dimse.msg_queue = AnswerQueue()
+        return association
+
+
+class AnswerQueue(queue.Queue[Any]):
+    """Messages for the thread that waits for them, and for no other.
+
+    pynetdicom's own thread, which looks for requests without waiting, else takes an answer now and then that another
+    thread waits for (one of about 600), when it is interrupted between being told to pause and doing so.
+    """
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """As ``queue.Queue.get``."""
+        if not block:
+            raise queue.Empty
+        return super().get(block, timeout)
 
 
 def _at_once(event: Event) -> None:
@@ -135,9 +151,6 @@ class WebSender:
 
     def send(self, files: Sequence[bytes]) -> None:
         """As ``Sender.send`` says."""
-        import requests
-        from pydicom import dcmread
-
         datasets = [dcmread(io.BytesIO(file)) for file in files]
         try:
             with self._lock:  # a session is not made for several threads
@@ -151,10 +164,8 @@ class WebSender:
         _judge_each(answer)
 
 
-def _refusal(response: Response | None) -> NotDeliveredError:
+def _refusal(response: requests.Response | None) -> NotDeliveredError:
     """What a response with an HTTP status of failure means, by the failures it names, else by that status."""
-    from pydicom import Dataset
-
     if response is None:
         return NotDeliveredError("gave no answer", again=True)
     try:

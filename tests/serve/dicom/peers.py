@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 
+from edgefrac.serve.dicom.senders import AnswerQueue
 from tests.serve.dcmtk import free_port
 
 
@@ -33,6 +33,7 @@ class Requester:
         entity.add_requested_context(sop_class, syntax)
         self.association = entity.associate("127.0.0.1", port)
         self._sop_class = sop_class
+        self.association.dimse.msg_queue = AnswerQueue()
 
     def store(self, data_set: bytes, sop_instance: str, sop_class: str | None = None) -> int | None:
         """Send bytes as a data set; the status, or None if the peer has gone."""
@@ -42,13 +43,8 @@ class Requester:
         request.AffectedSOPInstanceUID = sop_instance
         request.DataSet = io.BytesIO(data_set)
         association = self.association
-        # as pynetdicom's own requests do, so that its thread does not take the answer
-        association._reactor_checkpoint.clear()
-        while not association._is_paused and association.is_alive():
-            time.sleep(0.0005)
         association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
         _, answer = association.dimse.get_msg(block=True)
-        association._reactor_checkpoint.set()
         return int(answer.Status) if answer is not None else None
 
     def close(self) -> None:

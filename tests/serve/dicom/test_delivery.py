@@ -17,7 +17,8 @@ import pydicom
 import pytest
 from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage
 
-from edgefrac.serve.dicom.destinations import CREDENTIALS
+from edgefrac.serve.dicom.destinations import CREDENTIALS, parse_destination
+from edgefrac.serve.dicom.senders import DicomSender
 from edgefrac.serve.worklist import Worklist
 from tests.serve.dcmtk import complaints, free_port, inconsistencies, needs, run, storescp
 from tests.serve.dicom.conftest import OpenRoom
@@ -96,6 +97,16 @@ def test_what_an_archive_answers_decides(
         (delivery,) = room.room.worklist.deliveries(room.done(1)[0].id)
         assert (delivery.state, delivery.attempts) == (outcome, attempts)
         assert delivery.error == (f"refused with status 0x{statuses[-1]:04X}" if outcome == "failed" else None)
+
+
+def test_an_answer_is_for_the_thread_that_waits_for_it() -> None:
+    with archive(0, classes=BOTH) as (port, _):
+        sender = DicomSender(parse_destination(to(port)), "EDGEFRAC")  # type: ignore[arg-type]
+        association = sender.associate()
+        association.dimse.msg_queue.put((1, None))
+        time.sleep(0.1)  # in which pynetdicom's thread looks for messages some fifty times
+        assert association.dimse.get_msg(block=True) == (1, None)
+        association.release()
 
 
 def test_a_delivery_given_up_can_be_asked_for_again(phantoms: Phantoms, open_room: OpenRoom) -> None:
