@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from edgefrac.errors import UsageError, WorkersError
 from edgefrac.workers.pool import usable_cores
@@ -47,16 +49,17 @@ def _own_cluster(processes: int) -> Iterator[int]:
     import ray
 
     # not where TMPDIR says: the path of a socket holds 107 bytes at most
-    folder = tempfile.mkdtemp(prefix="edgefrac-", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="edgefrac-ray-", dir="/tmp")
     try:
-        ray.init(
-            address="local",
-            num_cpus=processes,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            _temp_dir=folder,
-        )
+        with _without_stderr():
+            ray.init(
+                address="local",
+                num_cpus=processes,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                _temp_dir=folder,
+            )
         try:
             yield processes
         finally:
@@ -73,7 +76,8 @@ def _reach(address: str) -> None:
     if address != "auto":
         _require_answer(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        with _without_stderr():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise WorkersError(f"--ray {address}: {_first_line(error)}", hint=_HINT) from error
 
@@ -124,6 +128,20 @@ def _quiet() -> Iterator[None]:
         context.enable_progress_bars, context.print_on_execution_start, levels = before
         for one, level in zip(loggers, levels, strict=True):
             one.setLevel(level)
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Ray's native part tells there which level its log has."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _first_line(error: BaseException) -> str:
