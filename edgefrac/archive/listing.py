@@ -63,12 +63,11 @@ class ArchiveFile:
 
 
 def list_files(places: Sequence[Path]) -> list[ArchiveFile]:
-    """Every file below ``places`` (files, folders, zips), once and sorted within each; hidden ones are left out.
+    """Every file below ``places`` (files, folders, zips), sorted within each; hidden ones are left out.
 
     What is not there, or cannot be listed, is a file with a ``problem``, so that it is not passed over in silence.
     """
-    found = {file.name: file for place in reversed(places) for file in reversed(list(_files(place)))}
-    return list(reversed(found.values()))
+    return [file for place in places for file in _files(place)]
 
 
 def _files(place: Path) -> Iterator[ArchiveFile]:

@@ -71,7 +71,8 @@ def predict_archive(
     """
     check_window(window)
     manifest = Manifest(model=session.path.name, model_sha256=file_sha256(session.path), window=window)
-    files = [file for file in list_files([place.absolute() for place in places]) if not _inside(file, out)]
+    listed = [file for file in list_files([place.absolute() for place in places]) if not _inside(file, out)]
+    files = list({file.name: file for file in listed}.values())  # each once
     if not files:
         raise no_image(places, 0)
     tally = Tally()

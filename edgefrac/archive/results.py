@@ -78,22 +78,32 @@ def open_results(folder: Path, manifest: Manifest, note: Note) -> Iterator[Resul
         import pyarrow.parquet  # noqa: F401
     except ModuleNotFoundError:
         raise MissingExtraError("--out, which writes Parquet,", "archive") from None
-    try:
+    lock = filelock.FileLock(folder / LOCK, timeout=0)
+    with _output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / LOCK, timeout=0):
+        lock.acquire()
+    try:
+        with _output_errors(folder):
             results = Results(folder, manifest, note)
-            try:
-                yield results
-            finally:
-                results.flush()
+        try:
+            yield results
+        finally:
+            results.flush()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _output_errors(folder: Path) -> Iterator[None]:
+    import filelock
+
+    try:
+        yield
     except filelock.Timeout:
-        raise OutputError(
-            f"{folder}: another run is writing there", hint="wait for it, or choose another --out"
-        ) from None
+        raise OutputError(f"{folder}: another run is writing there", hint="wait, or choose another --out") from None
     except FileExistsError:
-        raise OutputError(
-            f"{folder}: not a folder", hint="--out names a folder, which Parquet readers take whole"
-        ) from None
+        hint = "--out names a folder, which readers of Parquet take as one table"
+        raise OutputError(f"{folder}: not a folder", hint=hint) from None
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
