@@ -20,7 +20,7 @@ from tests.archive.conftest import table
 pytest.importorskip("pyarrow", reason="the extra 'archive' is not installed")
 
 REPOSITORY = Path(__file__).parents[2]
-IMAGES, KILLS = 120, 5
+IMAGES, KILLS = 80, 5
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.uid import ExplicitVRLittleEndian
 
 from edgefrac.archive.predicting import Predicting
 from edgefrac.archive.results import schema
@@ -21,6 +23,9 @@ from edgefrac.runtimes.portable import OpenModel
 from tests import tflite_model
 from tests.archive.conftest import table, timeless
 from tests.disk import full_disk
+from tests.imaging.dicom.planted import plant
+from tests.imaging.dicom.test_privacy_of_predict import broken
+from tests.imaging.files import save
 from tests.models.networks import FRACTURE, REGION, info, talkative
 
 pytest.importorskip("pyarrow", reason="the extra 'archive' is not installed")
@@ -248,3 +253,21 @@ def test_results_are_for_their_owner_as_umask_says(archive: Path, tiny_tflite: P
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "r").iterdir()}
     assert not any(modes.values()), modes
+
+
+def test_300_planted_values_reach_no_result(
+    tiny_tflite: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        planted, secrets = plant(ExplicitVRLittleEndian)
+    (tmp_path / "dicom").mkdir()
+    for name, content in broken(save(planted)).items():
+        (tmp_path / "dicom" / name).write_bytes(content)
+    out = tmp_path / "r"
+    assert main(["predict", str(tmp_path / "dicom"), "--model", str(tiny_tflite), "--out", str(out)]) == 2
+    rows = table(out)
+    assert sum(row["error"] is None for row in rows) == 2 and len(rows) > 5
+    captured = capfd.readouterr()
+    everything = repr(rows) + captured.out + captured.err
+    assert not [secret for secret in secrets if secret in everything]
