@@ -62,7 +62,7 @@ class RayData:
             _Station,
             fn_constructor_args=([kept], str(Path.cwd()), self._patience, _version()),
             batch_size=None,
-            compute=ActorPoolStrategy(min_size=1, max_size=processes),
+            compute=ActorPoolStrategy(min_size=1, max_size=processes, initial_size=processes),
             num_cpus=1,
         )
         for batch in answers.iter_batches(batch_size=None, prefetch_batches=0):
