@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from edgefrac.archive.listing import list_files
+from edgefrac.archive.predict import predict_archive
+from edgefrac.archive.results import Manifest, open_results
+from edgefrac.cli.main import main
+from edgefrac.digest import file_sha256
+from edgefrac.prediction import load
+from edgefrac.workers.pool import Pool
 from tests.archive.conftest import table
+
+T = TypeVar("T")
 
 pytest.importorskip("pyarrow", reason="the extra 'archive' is not installed")
 
@@ -77,13 +89,30 @@ def _wait_for_another_part(out: Path) -> None:
         time.sleep(0.01)
 
 
+def test_workers_killed_on_purpose_cost_the_images_they_held(
+    large_images: Path, tiny_tflite: Path, tmp_path: Path
+) -> None:
+    def killing(items: Sequence[T], what: str) -> Iterator[T]:
+        for number, item in enumerate(items):
+            if number == 10:
+                for worker in multiprocessing.active_children():
+                    worker.kill()
+            yield item
+
+    out = tmp_path / "r"
+    session = load(tiny_tflite)
+    tally = predict_archive(session, [large_images], out, runner=Pool(2), track=killing)
+    assert tally.predicted + tally.unreadable == IMAGES + 1
+    lost = [row for row in table(out) if row["error"] and "its process was ended by SIGKILL" in row["error"]]
+    assert 1 <= len(lost) <= 2 and tally.unreadable == 1 + len(lost)
+    assert all(row["error"].startswith(row["file"]) for row in lost)
+    again = predict_archive(session, [large_images], out, runner=Pool(2))
+    assert (again.predicted, again.unreadable) == (len(lost), 1)
+    assert sorted(row["file"] for row in table(out)) == sorted(map(str, large_images.iterdir()))
+
+
 def test_a_kill_between_forgetting_and_writing_loses_no_file(archive: Path, tiny_tflite: Path, tmp_path: Path) -> None:
     """A changed file's old row goes first; what is killed then has no row for it, until the rerun."""
-    from edgefrac.archive.listing import list_files
-    from edgefrac.archive.results import Manifest, open_results
-    from edgefrac.cli.main import main
-    from edgefrac.digest import file_sha256
-
     out = tmp_path / "r"
     command = ["predict", str(archive), "--model", str(tiny_tflite), "--out", str(out), "--processes", "1"]
     main(command)
