@@ -88,6 +88,32 @@ def test_a_rerun_does_what_is_left_new_or_changed(
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "r").glob("part-*")} == parts
 
 
+def test_an_error_is_tried_again_though_the_file_is_the_same(
+    archive: Path, tiny_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = archive / "old" / "00.png"
+    sound, facts = image.read_bytes(), image.stat()
+    image.write_bytes(bytes(len(sound)))
+    command = ["predict", str(image), "--model", str(tiny_tflite), "--out", str(tmp_path / "r"), "--processes", "1"]
+    for content, status in ((bytes(len(sound)), 2), (sound, 0)):
+        image.write_bytes(content)
+        os.utime(image, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        assert main(command) == status
+        (row,) = table(tmp_path / "r")
+        assert (row["error"] is None) is (status == 0)
+
+
+def test_what_a_killed_run_left_half_written_is_cleared_away(archive: Path, tiny_tflite: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r"
+    command = ["predict", str(archive), "--model", str(tiny_tflite), "--out", str(out), "--processes", "1"]
+    main(command)
+    before = table(out)
+    (out / ".part-00001.parquet.77.part").write_bytes(b"PAR1 and no more")
+    assert table(out) == before, "nobody takes it for a part"
+    main(command)
+    assert not list(out.glob(".*"))
+
+
 def test_results_inside_the_archive_are_not_part_of_it(
     archive: Path, tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

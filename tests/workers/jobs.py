@@ -36,6 +36,17 @@ class Doubling:
 
 
 @dataclass(frozen=True)
+class Chatty:
+    """Writes to standard output past Python, as native libraries do."""
+
+    def open(self) -> Callable[[int], int]:
+        return lambda number: os.write(1, b"chatter\n")
+
+    def packed(self) -> Chatty:
+        return self
+
+
+@dataclass(frozen=True)
 class Unopenable:
     """Ends its process, or raises, before there is anything to do."""
 

@@ -15,7 +15,7 @@ import pytest
 from edgefrac.errors import MissingExtraError, WorkersError
 from edgefrac.workers.pool import Pool
 from edgefrac.workers.runner import Here, Lost, run_tracked
-from tests.workers.jobs import Doubling, Unopenable
+from tests.workers.jobs import Chatty, Doubling, Unopenable
 
 REPOSITORY = Path(__file__).parents[2]
 NUMBERS = list(range(40))
@@ -67,6 +67,12 @@ def test_what_the_work_raises_stops_the_run_and_keeps_its_hint() -> None:
         dict(Pool(2).run(Doubling(refuse=frozenset({9})), NUMBERS))
     assert (caught.value.hint, caught.value.extra) == ("pip install 'edgefrac[dicom]'", "dicom")
     assert _workers() == []
+
+
+def test_standard_output_is_left_to_results(capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(dict(Pool(1).run(Chatty(), NUMBERS[:3]))) == 3
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "chatter\n" * 3)
 
 
 def test_work_that_cannot_be_opened() -> None:
