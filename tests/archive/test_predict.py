@@ -34,7 +34,8 @@ pytest.importorskip("filelock", reason="the extra 'archive' is not installed")
 
 def test_the_rows_are_those_of_predict_file(archive: Path, tiny_tflite: Path, tmp_path: Path) -> None:
     out = tmp_path / "results.parquet"
-    assert main(["predict", str(archive), "--model", str(tiny_tflite), "--out", str(out), "--processes", "2"]) == 2
+    twice = ["predict", str(archive), str(archive / "old" / "00.png")]
+    assert main([*twice, "--model", str(tiny_tflite), "--out", str(out), "--processes", "2"]) == 2
     rows = table(out)
     session = load(tiny_tflite)
     images = sorted(archive.rglob("*.png"))
