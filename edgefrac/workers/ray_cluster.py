@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from edgefrac.errors import UsageError, WorkersError
 from edgefrac.workers.pool import usable_cores
 
 _HINT = "is it running (ray status), and are address and port right? --ray local starts a cluster on this machine"
+# where Ray looks for what a cluster asks everyone for
+_TOKEN = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 _SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER = 3.0, 10.0
 
 
@@ -48,6 +51,8 @@ def _own_cluster(processes: int) -> Iterator[int]:
     """A cluster of this machine alone, whose logs and sockets are gone afterwards."""
     import ray
 
+    if not _TOKEN & set(os.environ):  # Ray would make one, and leave it in the home folder
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     # not where TMPDIR says: the path of a socket holds 107 bytes at most
     folder = tempfile.mkdtemp(prefix="edgefrac-ray-", dir="/tmp")
     try:
@@ -74,7 +79,8 @@ def _reach(address: str) -> None:
     import ray
 
     if address != "auto":
-        _require_answer(address)
+        _require_open_port(address)
+    _require_answer(address)
     try:
         with _without_stderr():
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
@@ -82,8 +88,7 @@ def _reach(address: str) -> None:
         raise WorkersError(f"--ray {address}: {_first_line(error)}", hint=_HINT) from error
 
 
-def _require_answer(address: str) -> None:
-    """Ray itself tries for more than a minute, and then ends the process that asked."""
+def _require_open_port(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or "/" in address:
         hint = "HOST:PORT of a cluster that this machine belongs to, auto for the one running here, or local"
@@ -92,14 +97,19 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
     except (OSError, OverflowError) as error:
         raise WorkersError(f"--ray {address}: nothing answers there ({error})", hint=_HINT) from error
-    command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
+
+
+def _require_answer(address: str) -> None:
+    """In a process of its own: Ray tries for more than a minute, and then ends the one that asked, or hangs."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "status"]
+    command += [] if address == "auto" else ["--address", address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER, check=False)
     except subprocess.TimeoutExpired:
-        raise WorkersError(f"--ray {address}: what answers there is no Ray cluster", hint=_HINT) from None
+        raise WorkersError(f"--ray {address}: no Ray cluster answers there", hint=_HINT) from None
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or ["no message"])[-1].rpartition("exceptions.")[2]
-        raise WorkersError(f"--ray {address}: the cluster refuses ({cause.partition('. ')[0]})", hint=_HINT)
+        raise WorkersError(f"--ray {address}: no cluster takes it ({cause.partition('. ')[0]})", hint=_HINT)
 
 
 def _cpus(address: str) -> int:

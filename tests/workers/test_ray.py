@@ -61,10 +61,11 @@ def _listening() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_local_cluster_gives_the_same_answers_survives_a_crash_and_reports_nothing(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     import ray
 
+    monkeypatch.setenv("HOME", str(tmp_path))
     before = set(Path("/tmp").glob("edgefrac-ray-*"))
     with _listening() as (address, asked):
         monkeypatch.setenv("RAY_USAGE_STATS_REPORT_URL", f"http://{address}/usage")
@@ -74,6 +75,7 @@ def test_a_local_cluster_gives_the_same_answers_survives_a_crash_and_reports_not
     assert answers == {index: answer for index, answer in Here().run(Doubling(), NUMBERS) if index != 41}
     assert asked == []
     assert not ray.is_initialized()
+    assert list(tmp_path.iterdir()) == [], "no token in the home folder"
     assert set(Path("/tmp").glob("edgefrac-ray-*")) == before, "its logs and sockets are gone"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
@@ -101,7 +103,7 @@ def _closed_port() -> str:
     [
         (_closed_port(), "nothing answers there"),
         ("no-such-host.invalid:6379", "nothing answers there"),
-        ("auto", "Could not find any running Ray instance"),
+        ("auto", "no cluster takes it|no Ray cluster answers there"),
     ],
 )
 def test_a_cluster_that_is_not_there(address: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,13 +111,13 @@ def test_a_cluster_that_is_not_there(address: str, cause: str, monkeypatch: pyte
     started = time.monotonic()
     with pytest.raises(WorkersError, match=cause) as caught:
         dict(RayData(address).run(Doubling(), NUMBERS))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
     assert "--ray local" in caught.value.hint and address in caught.value.message
 
 
 def test_a_server_that_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_cluster, "_SECONDS_TO_ANSWER", 2.0)
-    with _listening() as (address, _), pytest.raises(WorkersError, match="what answers there is no Ray cluster"):
+    with _listening() as (address, _), pytest.raises(WorkersError, match="no Ray cluster answers there"):
         dict(RayData(address).run(Doubling(), NUMBERS))
 
 
@@ -168,5 +170,5 @@ def test_a_cluster_that_others_started_and_that_asks_for_a_token() -> None:
                 cluster.terminate()
                 cluster.wait(60)  # it takes its time
     assert done.stdout == "70\n", done.stderr
-    assert "the cluster refuses (AuthenticationError" in refused.stderr
+    assert "no cluster takes it (AuthenticationError" in refused.stderr
     assert asked == ["/usage"]
