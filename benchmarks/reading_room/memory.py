@@ -3,7 +3,7 @@
     python -m benchmarks.reading_room.memory BUNDLE --data FracAtlas [--images 10000] [--side 512] [--clients 2]
 
 Images go in by C-STORE as fast as they are taken, answers go back to a PACS. Memory (proportional set size) is read
-every 250 images. The slope over the last three quarters comes with an interval over blocks of ten readings.
+every 100 images. The slope over the last three quarters comes with an interval over blocks of ten readings.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.reading_room.images import dicoms, radiographs
 from benchmarks.reading_room.pacs import TITLE, Pacs, Sender
 from benchmarks.reading_room.room import Room, cores, free_port
 
-_EVERY = 250
+_EVERY = 100
 _BUSY = range(0xA700, 0xA800)
 
 
@@ -119,7 +120,7 @@ def _print_memory(readings: list[tuple[int, float, float]]) -> None:
         )
 
 
-def _interval(images: np.ndarray, memory: np.ndarray, block: int = 10) -> tuple[float, float]:
+def _interval(images: NDArray[np.float64], memory: NDArray[np.float64], block: int = 10) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     starts = np.arange(0, len(images) - block + 1)
     slopes = []
