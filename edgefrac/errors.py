@@ -13,6 +13,7 @@
     ├── ConversionError           a network that a target cannot express
     ├── BusyError                 a queue that is full; the same again later may pass
     ├── DeviceError               a device that cannot be set up, or a file that does not run on it
+    ├── WorkersError              processes, here or on a Ray cluster, that cannot be had or do not start
     ├── MissingWeightsError       exit status 3: pretrained weights that are not here and cannot be fetched
     ├── GateError                 exit status 1: an artefact failed its gate, or was left undecided
     └── MissingExtraError         exit status 3: an optional dependency is not installed
@@ -24,6 +25,9 @@ A message names the file and the cause in one line; ``hint`` holds the next step
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class EdgeFracError(Exception):
     """Base of all errors raised on purpose; ``hint`` is the next thing to try."""
@@ -34,6 +38,10 @@ class EdgeFracError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors come back from other processes; subclasses are made from other arguments than their message."""
+        return copyreg.__newobj__, (type(self), self.message), self.__dict__  # type: ignore[attr-defined]
 
 
 class UsageError(EdgeFracError):
@@ -82,6 +90,10 @@ class BusyError(EdgeFracError):
 
 class DeviceError(EdgeFracError):
     """A device that cannot be set up or driven."""
+
+
+class WorkersError(EdgeFracError):
+    """Processes, here or on a Ray cluster, that cannot be had or do not start."""
 
 
 class MissingWeightsError(EdgeFracError):

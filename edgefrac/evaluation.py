@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,13 @@ from edgefrac.imaging.evidence import evidence_peak
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.progress import Track, silent
-from edgefrac.runtimes.session import Session
+from edgefrac.runtimes.portable import Model, OpenModel, PortableModel
+from edgefrac.runtimes.session import Prediction, Session
 from edgefrac.verification.figures import Figures, figures
 from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
 from edgefrac.verification.multilabel import macro_auroc, macro_f1
 from edgefrac.verification.statistics import Estimate, clustered_proportion
+from edgefrac.workers.runner import Here, Lost, Runner, run_tracked
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,43 @@ class Collection:
         return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
 
+Shown: TypeAlias = tuple[Case, list[Prediction]] | str | None
+"""A radiograph with what each model says about it, or why it cannot be read, or None where it is to be left out."""
+
+
+@dataclass(frozen=True)
+class Showing:
+    """The work of ``collect``: read a radiograph, and show it to every model."""
+
+    models: tuple[Model, ...]
+    size: int
+    leave_out: frozenset[str]
+    familiar: Familiar | None
+
+    def open(self) -> Callable[[Sample], Shown]:
+        """Open the models."""
+        return partial(self._show, [model.open() for model in self.models])
+
+    def packed(self) -> Showing:
+        """The same with the models' content."""
+        return replace(self, models=tuple(model.packed() for model in self.models))
+
+    def _show(self, sessions: Sequence[Session], sample: Sample) -> Shown:
+        try:
+            radiograph = sample.read()
+        except ImageError as error:
+            return error.message
+        digest = radiograph.sha256
+        if remembered(digest) in self.leave_out:
+            return None
+        placement = Placement(radiograph.height, radiograph.width, self.size)
+        network_input = preprocess(radiograph.pixels, self.size)
+        strange = self.familiar is not None and foreign(radiograph, network_input, self.familiar) is not None
+        facets = dict(sample.facets)
+        case = Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement, strange)
+        return case, [session.predict(network_input) for session in sessions]
+
+
 def collect(
     sessions: Sequence[Session],
     samples: Sequence[Sample],
@@ -72,41 +112,41 @@ def collect(
     leave_out: frozenset[str] = frozenset(),
     familiar: Familiar | None = None,
     track: Track = silent,
+    runner: Runner | None = None,
 ) -> Collection:
     """Read every radiograph once and show it to every model.
 
     ``leave_out`` holds prefixes of raster hashes (``TrainingData.seen_hashes``); those radiographs are counted only.
     With ``familiar`` each case says whether it looks ``foreign``.
-    Unreadable images are listed by their error. Raises ``UsageError`` where the models disagree about their input size.
+    Unreadable images are listed by their error. ``runner`` lets others do the reading and running, who open the models
+    by their paths; the result is the same, except that an image which ends a process is unreadable.
+    Raises ``UsageError`` where the models disagree about their input size, and what ``runner`` raises.
     """
     sizes = {session.contract.input.size for session in sessions}
     if len(sizes) != 1:
         raise UsageError(f"models of different input sizes cannot be compared: {sorted(sizes)}")
     size = sizes.pop()
+    given = tuple(PortableModel(session.path) if runner else OpenModel(session) for session in sessions)
+    showing = Showing(given, size, leave_out, familiar)
+    found: dict[int, Shown | Lost] = dict(run_tracked(runner or Here(), showing, samples, "radiographs", track))
     result = Collection()
     probability: list[list[NDArray[np.float32]]] = [[] for _ in sessions]
     evidence: list[list[NDArray[np.float32]]] = [[] for _ in sessions]
-    for sample in track(samples, "radiographs"):
-        try:
-            radiograph = sample.read()
-        except ImageError as error:
-            result.unreadable.append(error.message)
-            continue
-        digest = radiograph.sha256
-        if remembered(digest) in leave_out:
+    for index, sample in enumerate(samples):
+        shown = found[index]
+        if isinstance(shown, Lost):
+            result.unreadable.append(f"{sample.id}: {shown.reason}")
+        elif isinstance(shown, str):
+            result.unreadable.append(shown)
+        elif shown is None:
             result.left_out += 1
-            continue
-        placement = Placement(radiograph.height, radiograph.width, size)
-        facets = dict(sample.facets)
-        network_input = preprocess(radiograph.pixels, size)
-        strange = familiar is not None and foreign(radiograph, network_input, familiar) is not None
-        case = Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement, strange)
-        result.cases.append(case)
-        for session, probabilities, maps in zip(sessions, probability, evidence, strict=True):
-            prediction = session.predict(network_input)
-            probabilities.append(prediction.probability)
-            if prediction.evidence is not None:
-                maps.append(prediction.evidence)
+        else:
+            case, predictions = shown
+            result.cases.append(case)
+            for prediction, probabilities, maps in zip(predictions, probability, evidence, strict=True):
+                probabilities.append(prediction.probability)
+                if prediction.evidence is not None:
+                    maps.append(prediction.evidence)
     if result.cases:
         result.answers = [
             Answers(np.stack(probabilities), np.stack(maps) if maps else None)
@@ -123,12 +163,14 @@ def evaluate(
     split: Folds | None = None,
     fold: int = 0,
     track: Track = silent,
+    runner: Runner | None = None,
 ) -> dict[str, Any]:
     """The document of ``edgefrac evaluate --json``: figures of the model's fracture task at its frozen threshold.
 
     Radiographs of the model's own training split are left out unless ``include_seen``. With ``split``, only its fold
-    ``fold`` is evaluated on, and a model that was trained on any of it is refused. Every ``_ci`` is a 95 %
-    interval that respects groups (``verification.figures``); a figure that the data cannot define is None.
+    ``fold`` is evaluated on, and a model that was trained on any of it is refused. ``runner`` is as in ``collect``.
+    Every ``_ci`` is a 95 % interval that respects groups (``verification.figures``); a figure that the data cannot
+    define is None.
     Raises ``DatasetError`` where nothing is left to evaluate on, or only one class is.
     """
     contract = session.contract
@@ -136,7 +178,7 @@ def evaluate(
     samples, seen = judged_on(session, dataset, include_seen=include_seen, split=split, fold=fold)
     if split and not include_seen:
         check_disjoint(seen, {sample.id: split.sha256[sample.id] for sample in samples if sample.id in split.sha256})
-    collection = collect([session], samples, leave_out=seen, familiar=contract.familiar, track=track)
+    collection = collect([session], samples, leave_out=seen, familiar=contract.familiar, track=track, runner=runner)
     if split:
         split.require_unchanged({case.id: case.raster_sha256 for case in collection.cases})
     require_both_classes(dataset.name, collection)

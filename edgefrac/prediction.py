@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -153,26 +154,34 @@ def predict_file(
     Raises nothing that is the image's fault: an unreadable image gives a row with ``error``.
     ``OutputError`` (an overlay that cannot be written) does stop the run, since it would stop every image.
     """
+    from edgefrac.imaging.read import read_radiograph
+
+    return predict_read(session, str(path), partial(read_radiograph, Path(path), window=window), overlays)
+
+
+def predict_read(
+    session: Session, name: str, read: Callable[[], Radiograph], overlays: OverlayFolder | None = None
+) -> FilePrediction:
+    """As ``predict_file``, of what ``read`` gives or why it raises ``ImageError``; the row calls it ``name``."""
     from edgefrac.imaging.evidence import evidence_peak
     from edgefrac.imaging.familiarity import foreign
-    from edgefrac.imaging.read import read_radiograph
 
     contract = session.contract
     task = contract.task()
     started = time.perf_counter()
     try:
-        radiograph = read_radiograph(Path(path), window=window)
+        radiograph = read()
     except MissingDecoderError as error:
-        return {"file": str(path), "error": error.message, "missing_extra": error.extra}
+        return {"file": name, "error": error.message, "missing_extra": error.extra}
     except ImageError as error:
-        return {"file": str(path), "error": error.message}
+        return {"file": name, "error": error.message}
     network_input = preprocess(radiograph.pixels, contract.input.size)
     prediction = session.predict(network_input)
     milliseconds = (time.perf_counter() - started) * 1000
     probability = float(prediction.probability[task.first_channel])
     positive = probability >= task.threshold
     row: FilePrediction = {
-        "file": str(path),
+        "file": name,
         "probability": probability,
         "label": task.classes[int(positive)],
         "positive": positive,
@@ -190,7 +199,7 @@ def predict_file(
     if further := [other for other in contract.tasks if other != task]:
         row["tasks"] = {other.name: _classes(other, prediction) for other in further}
     if overlays is not None:
-        written = overlays.write(radiograph, prediction, contract, Path(path), row.get("foreign", ""))
+        written = overlays.write(radiograph, prediction, contract, Path(name), row.get("foreign", ""))
         row["overlay"] = str(written)
     return row
 

@@ -65,13 +65,12 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 15) -> Any:
-        """The value of an expression in JavaScript as soon as it is true; promises are awaited."""
+    def wait_for(self, expression: str, seconds: float = 15) -> None:
+        """Wait until an expression in JavaScript is true."""
         end = time.monotonic() + seconds
-        while not (value := self.evaluate(expression)):
+        while not self.evaluate(f"!!({expression})"):
             assert time.monotonic() < end, f"not within {seconds:g} s: {expression}"
             time.sleep(0.05)
-        return value
 
     def choose_files(self, selector: str, paths: Sequence[Path]) -> None:
         """Choose files in a file input, as a user does in the browser's dialog."""
@@ -91,6 +90,10 @@ class Page:
         self._ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         for kind in ("mousePressed", "mouseReleased"):
             self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def move(self, x: float, y: float) -> None:
+        """Move the mouse to a place."""
+        self._ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press the left button at one place and let it go at another."""
@@ -118,6 +121,10 @@ class Page:
     def type(self, text: str) -> None:
         """Put text where the focus is."""
         self._ask("Input.insertText", text=text)
+
+    def download_to(self, folder: Path) -> None:
+        """Where downloads go."""
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder.resolve()))
 
     def screenshot(self) -> bytes:
         """What the screen shows, PNG."""

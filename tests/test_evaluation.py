@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -20,11 +22,13 @@ from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.models.checkpoint import save_checkpoint
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.verification.metrics import auroc
+from edgefrac.workers.runner import Answers, Here, Work
 from tests import tflite_model
 from tests.models.networks import FRACTURE, REGION, info, talkative
 from tests.models.networks import SIZE as SIZE_OF_NETWORK
 
 SIDE = 64
+T, R = TypeVar("T"), TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,19 @@ def test_several_models_see_the_same_radiographs_in_one_pass(session: Session, t
     assert first.probability.shape == (4, 1)
     assert first.evidence is not None and first.evidence.shape == (4, tflite_model.CELLS, tflite_model.CELLS, 1)
     np.testing.assert_array_equal(first.probability, second.probability)
+
+
+class Backwards:
+    """A runner that happens to finish the last first."""
+
+    def run(self, work: Work[T, R], items: Sequence[T]) -> Answers[R]:
+        yield from reversed(list(Here().run(work, items)))
+
+
+def test_the_order_in_which_work_is_done_does_not_matter(session: Session) -> None:
+    dataset = _dataset(Sample(id="x", label=1, reader=Broken(), group="x"))
+    assert evaluate(session, dataset, runner=Backwards()) == evaluate(session, dataset)
+    assert collect([session], dataset.samples, runner=Backwards()).cases == collect([session], dataset.samples).cases
 
 
 def test_models_of_different_sizes_cannot_be_compared(session: Session) -> None:

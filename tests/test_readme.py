@@ -21,6 +21,7 @@ PHANTOMS, FEW = "phantom:n=60,seed=3", "phantom:n=8,seed=3"
 STAND_INS = {
     "path/to/FracAtlas": PHANTOMS,
     "path/to/radiographs": PHANTOMS,
+    "path/to/archive": "phantoms",
     "path/to/training/radiographs": "phantoms",
     "package.module:factory": "tests.pipeline.networks:pooled",
     "runs/reference/fold0/release.safetensors": str(REPOSITORY / "edgefrac/models/reference/reference.safetensors"),

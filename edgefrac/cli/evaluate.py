@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgefrac.cli.options import AsJson, Model
+from edgefrac.cli.options import AsJson, Model, Processes, Ray, runner
 from edgefrac.cli.output import note, results, track
 from edgefrac.errors import UsageError
 
@@ -34,6 +34,8 @@ def evaluate(
             "--beside", metavar="FILE", help="With --explanations: hold this model's maps against it; repeatable."
         ),
     ] = None,
+    processes: Processes = None,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on labelled radiographs, by slice."""
@@ -50,7 +52,15 @@ def evaluate(
         session = load(model)
         if beside and not explanations:
             raise UsageError("--beside holds evidence maps against each other", hint="add --explanations")
-        report = run(session, dataset, include_seen=include_seen, split=folds, fold=fold, track=track)
+        report = run(
+            session,
+            dataset,
+            include_seen=include_seen,
+            split=folds,
+            fold=fold,
+            track=track,
+            runner=runner(processes, ray),
+        )
         if explanations:
             from edgefrac.trust import explanation_figures
 

@@ -11,6 +11,7 @@ from edgefrac.errors import UsageError
 
 if TYPE_CHECKING:
     from edgefrac.imaging.voi import WindowChoice
+    from edgefrac.workers.runner import Runner
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Data = Annotated[
@@ -29,6 +30,34 @@ Window = Annotated[
         help="DICOM window instead of the file's own, or for CT a preset: bone or soft-tissue.",
     ),
 ]
+
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes", metavar="N", min=1, help="Work in N processes; an image that makes one crash costs no other."
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: HOST:PORT, auto for the one that this machine is in, or local to start one.",
+    ),
+]
+
+
+def runner(processes: int | None, ray: str | None) -> Runner | None:
+    """Who is to do the work, None where the options leave it open. Raises ``MissingExtraError``."""
+    if ray is not None:
+        from edgefrac.workers.ray_data import RayData
+
+        return RayData(ray, processes)
+    if processes is not None:
+        from edgefrac.workers.pool import Pool
+
+        return Pool(processes)
+    return None
 
 
 def parse_window(text: str | None) -> WindowChoice | None:

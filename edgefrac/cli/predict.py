@@ -3,46 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefrac.cli.options import AsJson, Model, Window, parse_window
-from edgefrac.cli.output import note, results
+from edgefrac.cli.options import AsJson, Model, Processes, Ray, Window, parse_window, runner
+from edgefrac.cli.output import note, results, track
+from edgefrac.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgefrac.archive.predict import Tally
     from edgefrac.prediction import FilePrediction
 
 
 def predict(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG, TIFF, DICOM and more.")
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Radiographs: PNG, JPEG, TIFF, DICOM and more; folders and zips of them."),
     ],
     model: Model = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the answers there as Parquet, or go on with it; see docs/archive.md."),
+    ] = None,
     overlay: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the evidence map over each radiograph there.")
     ] = None,
     window: Window = None,
+    processes: Processes = None,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict fractures, and where the evidence is."""
+    if overlay and (out or processes or ray):
+        raise UsageError("--overlay is drawn one by one in this process", hint="leave out --out, --processes and --ray")
     with results(as_json) as emit:
-        from edgefrac.prediction import OverlayFolder, load, predict_file
+        from edgefrac.prediction import load
 
         window_choice = parse_window(window)
         session = load(model)
-        overlays = OverlayFolder(overlay) if overlay else None
-        rows = [predict_file(session, image, window_choice, overlays) for image in images]
-        emit(rows if as_json else _table(rows))
-    for row in rows:
-        if "foreign" in row:
-            note(f"{row['file']}: do not rely on this answer: {row['foreign']}")
-    unreadable = [row for row in rows if "error" in row]
-    for row in unreadable:
-        note(f"error: {row['error']}")
+        workers = runner(processes, ray)
+        if out:
+            from edgefrac.archive.predict import predict_archive
+
+            tally = predict_archive(session, images, out, runner=workers, window=window_choice, note=note, track=track)
+            emit(asdict(tally) | {"out": str(out)} if as_json else _summary(tally, out))
+        else:
+            from edgefrac.archive.predicting import predict_files
+            from edgefrac.prediction import OverlayFolder
+
+            overlays = OverlayFolder(overlay) if overlay else None
+            rows = predict_files(session, images, runner=workers, window=window_choice, overlays=overlays, track=track)
+            emit(rows if as_json else _table(rows))
+    if out:
+        _leave(tally.errors, tally.unreadable, tally.undecoded)
+    else:
+        for row in rows:
+            if "foreign" in row:
+                note(f"{row['file']}: do not rely on this answer: {row['foreign']}")
+        errors = [row["error"] for row in rows if "error" in row]
+        _leave(errors, len(errors), sum("missing_extra" in row for row in rows))
+
+
+def _leave(errors: Sequence[str], unreadable: int, undecoded: int) -> None:
+    """Name what was unreadable, and end with the status that says so."""
+    for error in errors:
+        note(f"error: {error}")
+    if unreadable > len(errors):
+        note(f"and {unreadable - len(errors)} more: the rows with an error name them")
     if unreadable:
-        raise typer.Exit(3 if all("missing_extra" in row for row in unreadable) else 2)
+        raise typer.Exit(3 if undecoded == unreadable else 2)
+
+
+def _summary(tally: Tally, out: Path) -> str:
+    before = f"; {tally.there_before} had their answer before" if tally.there_before else ""
+    unreadable = f", {tally.unreadable} unreadable" if tally.unreadable else ""
+    passed_over = f", {tally.no_image} files that are no images" if tally.no_image else ""
+    return f"{out}: {tally.predicted} predicted, {tally.positive} positive{unreadable}{passed_over}{before}"
 
 
 def _table(rows: Sequence[FilePrediction]) -> str:

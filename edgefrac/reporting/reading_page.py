@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate found for the model file that answered; criteria are (name, outcome, explanation)."""
+    """What the gate found for the model file that answered; criteria are (name, outcome)."""
 
     file: str
     verdict: str
@@ -24,7 +24,7 @@ class Verdict:
     images: int
     positives: int
     flips: int
-    criteria: Sequence[tuple[str, str, str]]
+    criteria: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def reading_page(reading: Reading) -> str:
         log_odds=None if reading.log_odds is None else f"{reading.log_odds:+.2f}".replace("-", "−"),
         finding=_FINDINGS.get(reading.finding or ""),
         regions=[_region(*region) for region in reading.regions],
-        pictures={name: _data(png) for name, png in (("plain", reading.plain), ("overlay", reading.overlay)) if png},
+        plain=_data(reading.plain),
+        overlay=_data(reading.overlay) if reading.overlay else None,
         answered=f"{reading.answered:%Y-%m-%d %H:%M:%S} UTC",
         notice=NOT_A_MEDICAL_DEVICE,
     )

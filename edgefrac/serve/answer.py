@@ -81,7 +81,7 @@ class Picture(_Strict):
 
 
 class Scale(_Strict):
-    """What ``evidence.npy`` is to be drawn with: side of the network's input in pixels, bias and temperature."""
+    """What the evidence map is to be drawn with: side of the network's input in pixels, bias and temperature."""
 
     size: int
     bias: float

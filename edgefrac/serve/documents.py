@@ -21,8 +21,8 @@ class _Document(BaseModel):
 class Problem(_Document):
     """Why a request was not served, and what to try."""
 
-    error: str
-    hint: str = ""
+    error: Annotated[str, Field(examples=["the image: text, not an image"])]
+    hint: Annotated[str, Field(examples=["EdgeFrac reads PNG, JPEG, TIFF, BMP, WebP, DICOM and NIfTI"])] = ""
 
 
 class ServedTask(_Document):
@@ -108,13 +108,13 @@ class PredictionRow(_Document):
     ``file`` is what the client calls it. A row with ``error`` has only that and ``file``.
     """
 
-    file: str
+    file: Annotated[str, Field(examples=["wrist.dcm"])]
     error: str | None = None
-    probability: float | None = None
-    label: str | None = None
+    probability: Annotated[float | None, Field(examples=[0.6996])] = None
+    label: Annotated[str | None, Field(examples=["fracture"])] = None
     positive: bool | None = None
-    threshold: float | None = None
-    evidence_peak: tuple[float, float] | None = None
+    threshold: Annotated[float | None, Field(examples=[0.0304])] = None
+    evidence_peak: Annotated[tuple[float, float] | None, Field(examples=[(289.3, 215.7)])] = None
     tasks: dict[str, dict[str, float]] | None = None
     foreign: str | None = None
     model: str | None = None

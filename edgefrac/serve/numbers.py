@@ -1,8 +1,10 @@
-"""The numbers that are kept of an image that has its answer, in a folder of their own.
+"""The numbers that are kept of an image that has its answer: arrays in NumPy's format, one behind the other in a file.
 
-values.npy      uint8 or uint16 [H, W]: the image at its own depth, from 0 on (``imaging.depth``)
-greys.npy       uint8 [N]: the grey of each value in the raster that was predicted on
-evidence.npy    float32 [h, w]: the evidence map in log-odds, where the model has one
+    greys       uint8 [N]: the grey of each value in the raster that was predicted on
+    evidence    float32 [h, w]: the evidence map in log-odds; [0, 0] where the model has none
+    values      uint8 or uint16 [H, W]: the image at its own depth, from 0 on (``imaging.depth``)
+
+One file, because each file that must be on the disk before the answer counts costs some milliseconds.
 """
 
 from __future__ import annotations
@@ -20,20 +22,38 @@ from edgefrac.imaging.depth import Depth
 Map = NDArray[np.float32]
 
 
-def leave(depth: Depth, evidence: Map | None, folder: Path) -> None:
-    """Write an image's numbers to a new folder, and have them on the disk; raises ``OutputError``."""
-    arrays: dict[str, NDArray[Any]] = {"values": depth.values, "greys": depth.table}
-    if evidence is not None:
-        arrays["evidence"] = evidence
+def leave(depth: Depth, evidence: Map | None, path: Path) -> None:
+    """Write an image's numbers to a new file, and have them on the disk; raises ``OutputError``."""
     try:
-        folder.mkdir()
-        for name, array in arrays.items():
-            with (folder / f"{name}.npy").open("wb") as file:
+        with path.open("xb") as file:
+            for array in (depth.table, np.zeros((0, 0), np.float32) if evidence is None else evidence, depth.values):
                 _write(file, np.ascontiguousarray(array))
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
-        raise OutputError(f"{folder.parent}: the image's numbers cannot be stored ({error.strerror})") from None
+        raise OutputError(f"{path.parent}: the image's numbers cannot be stored ({error.strerror})") from None
+
+
+def values(path: Path) -> NDArray[Any]:
+    """The image at its own depth; raises ``OSError`` where it is gone."""
+    return _read(path)[2]
+
+
+def greys(path: Path) -> NDArray[np.uint8]:
+    """The grey of each value; raises ``OSError``."""
+    return _read(path, 1)[0]
+
+
+def raster(path: Path) -> NDArray[np.uint8]:
+    """The raster that was predicted on, uint8 [H, W]; raises ``OSError``."""
+    table, _, stored = _read(path)
+    shown: NDArray[np.uint8] = table[stored]
+    return shown
+
+
+def evidence(path: Path) -> Map:
+    """The evidence map; raises ``OSError``."""
+    return _read(path, 2)[1]
 
 
 def _write(file: IO[bytes], array: NDArray[Any]) -> None:
@@ -42,27 +62,7 @@ def _write(file: IO[bytes], array: NDArray[Any]) -> None:
     file.write(array.data)
 
 
-def values(folder: Path) -> NDArray[Any]:
-    """The image at its own depth; raises ``OSError`` where it is gone."""
-    return _read(folder, "values")
-
-
-def greys(folder: Path) -> NDArray[np.uint8]:
-    """The grey of each value; raises ``OSError``."""
-    return _read(folder, "greys")
-
-
-def raster(folder: Path) -> NDArray[np.uint8]:
-    """The raster that was predicted on, uint8 [H, W]; raises ``OSError``."""
-    shown: NDArray[np.uint8] = greys(folder)[values(folder)]
-    return shown
-
-
-def evidence(folder: Path) -> Map:
-    """The evidence map; raises ``OSError`` where there is none."""
-    return _read(folder, "evidence")
-
-
-def _read(folder: Path, name: str) -> NDArray[Any]:
-    found: NDArray[Any] = np.load(folder / f"{name}.npy", allow_pickle=False)
-    return found
+def _read(path: Path, count: int = 3) -> list[NDArray[Any]]:
+    """The first arrays of the file."""
+    with path.open("rb") as file:
+        return [np.lib.format.read_array(file, allow_pickle=False) for _ in range(count)]

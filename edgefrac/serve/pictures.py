@@ -51,7 +51,7 @@ def heat(answer: Answer, evidence: NDArray[np.float32]) -> Image:
     scale = min(max(longer, _SHORTEST), _LONGEST) / longer
     shape = (max(1, round(answer.picture.height * scale)), max(1, round(answer.picture.width * scale)))
     pixels = layer(evidence, _placement(answer), shape, bias=answer.scale.bias, temperature=answer.scale.temperature)
-    return Image.fromarray(pixels, "RGBA")
+    return Image.fromarray(pixels)
 
 
 def png(picture: Image) -> bytes:

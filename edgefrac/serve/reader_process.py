@@ -6,7 +6,7 @@ Speaks ``framing`` over its standard input and output. Jobs, by the head's ``do`
 
     answer     blob: an image. Reply: ``answer``
     picture    blob: an image. Reply: ``answer``, and a blob: the overlay as PNG
-    read       ``incoming``, ``into``, ``envelope``: paths. Reply: ``answer``; leaves the image's numbers in the folder
+    read       ``incoming``, ``into``, ``envelope``: paths. Reply: ``answer``; leaves the image's numbers in the file
                ``into``, and where there is a path for it and the image is DICOM, its envelope
 
 A job may set a ``window``. A reply with ``error`` says why the image has no answer, without a word from the image;

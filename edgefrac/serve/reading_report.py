@@ -87,5 +87,5 @@ def _verdict(answer: Answer, certificate: Certificate | None) -> Verdict | None:
         images=certificate.data.n,
         positives=certificate.data.positives,
         flips=len(mine.verdict.flips),
-        criteria=[(one.name.replace("_", " "), one.outcome, one.explanation) for one in mine.verdict.criteria],
+        criteria=[(one.name.replace("_", " "), one.outcome) for one in mine.verdict.criteria],
     )

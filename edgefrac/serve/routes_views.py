@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
 
 from edgefrac.reporting.reading_page import reading_page
 from edgefrac.serve import numbers, pictures
@@ -69,21 +68,21 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     @router.get(
         "/v1/worklist/{id}/report.html",
         summary="One page about the image that fetches nothing and names nobody",
-        response_class=HTMLResponse,
-        responses=documented(404, 409),
+        **_answers("text/html"),
     )
-    def report(id_: Id) -> HTMLResponse:
+    def report(id_: Id) -> Response:
         item = seen.answered(id_)
         raster = seen.of(id_, numbers.raster)
         assert item.answer
         evidence = seen.of(id_, numbers.evidence) if item.answer.scale else None
-        return HTMLResponse(reading_page(reading(item, raster, evidence, model.verdicts)), headers=DOCUMENT)
+        page = reading_page(reading(item, raster, evidence, model.verdicts))
+        return Response(page, headers=DOCUMENT, media_type="text/html")
 
     return router
 
 
 def _answers(media_type: str) -> dict[str, Any]:
-    schema = {"schema": {"type": "string", "format": "binary"}}
+    schema = {"schema": {"type": "string"} if media_type == "text/html" else {"type": "string", "format": "binary"}}
     return {"response_class": Response, "responses": {200: {"content": {media_type: schema}}, **documented(404, 409)}}
 
 

@@ -192,10 +192,8 @@ class ReadingRoom:
         except EdgeFracError as error:
             finished = self.worklist.refuse(item.id, error.message, self._destinations(item.id), now)
         else:
-            folder = self.state.images / item.id
-            remove(folder)
-            part.replace(folder)
-            settle(folder.parent)
+            part.replace(self.state.images / item.id)
+            settle(self.state.images)
             answer = Answer.model_validate(head["answer"])
             finished = self.worklist.answer(item.id, answer, self._destinations(item.id), now)
         remove(self.state.incoming / item.id)

@@ -15,11 +15,13 @@ from edgefrac.serve.settings import Settings
 
 def impatient(settings: Settings) -> type[asyncio.Protocol]:
     """The protocol with the patience of ``settings``."""
-    return type("Impatient", (_ImpatientProtocol,), {"seconds": settings.header_seconds})
+    least = int(settings.slowest_bytes_per_second * settings.header_seconds)
+    return type("Impatient", (_ImpatientProtocol,), {"seconds": settings.header_seconds, "least_taken": least})
 
 
 class _ImpatientProtocol(H11Protocol):
     seconds: float
+    least_taken: int
     _until_asked: asyncio.TimerHandle | None = None
     _until_taken: asyncio.TimerHandle | None = None
 
@@ -43,7 +45,7 @@ class _ImpatientProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._until_taken = self.loop.call_later(self.seconds, self.transport.abort)
+        self._wait_for_taking()
 
     def resume_writing(self) -> None:
         _stop(self._until_taken)
@@ -51,7 +53,25 @@ class _ImpatientProtocol(H11Protocol):
 
     def _wait_for_request(self) -> None:
         _stop(self._until_asked)
-        self._until_asked = self.loop.call_later(self.seconds, self.transport.abort)
+        self._until_asked = self.loop.call_later(self.seconds, self._not_asked)
+
+    def _not_asked(self) -> None:
+        if self.transport.get_write_buffer_size():
+            # the last answer is still being taken, at whose speed is seen below
+            self._wait_for_request()
+        else:
+            self.transport.abort()
+
+    def _wait_for_taking(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._until_taken = self.loop.call_later(self.seconds, self._taken, left)
+
+    def _taken(self, before: int) -> None:
+        taken = before - self.transport.get_write_buffer_size()
+        if taken < min(self.least_taken, before // 2):
+            self.transport.abort()
+        else:
+            self._wait_for_taking()
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> None:

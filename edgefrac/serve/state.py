@@ -5,7 +5,7 @@
     worklist.sqlite       the work list; no patient data
     incoming/ID           an image as it was received, until it has been read
     envelopes/ID.json     what answers to a DICOM image must repeat of it, until they are delivered
-    images/ID/            numbers only, see ``numbers``
+    images/ID             numbers only, see ``numbers``
 
 Patient data is in ``incoming`` and ``envelopes`` alone, and the folder is its owner's only (mode 0700).
 """

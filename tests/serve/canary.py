@@ -70,12 +70,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def leaks(secrets: Iterable[str], places: Mapping[str, bytes]) -> list[tuple[str, str]]:
     """Where which secret is, in any of the forms that it may take on its way."""
-    forms = {value: _forms(value) for value in secrets}
     readable = {place: _readable(content) for place, content in places.items()}
+    whole = b"\n".join(readable.values())
+    forms = {value: _forms(value) for value in secrets}
+    heard = {value: shapes for value, shapes in forms.items() if any(shape in whole for shape in shapes)}
     return [
         (place, value)
+        for value, shapes in heard.items()
         for place, content in readable.items()
-        for value, shapes in forms.items()
         if any(shape in content for shape in shapes)
     ]
 

@@ -30,8 +30,10 @@ class Server:
     """Started when made; ``arguments`` follow ``python -m``. What it prints is read all the time."""
 
     def __init__(self, *arguments: str | Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "always", "-m", *map(str, arguments)]
+        # warnings of libraries may quote what they read: none is left out, of readers neither
+        settings = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "always"}
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **settings}
+        command = [sys.executable, "-m", *map(str, arguments)]
         self.process = subprocess.Popen(
             command,
             env=environment,
@@ -94,6 +96,12 @@ class Server:
             wait_until(lambda reader=reader: not Path(f"/proc/{reader}").exists(), 10)  # type: ignore[misc]
         self._reader.join(10)
         return status
+
+
+def own_readers() -> list[int]:
+    """Process ids of the readers that this very process started."""
+    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children(os.getpid())}
+    return [child for child, line in lines.items() if b"edgefrac.serve.reader_process" in line]
 
 
 def children(pid: int) -> list[int]:

@@ -159,16 +159,36 @@ def test_a_body_that_is_slow_is_refused(hasty: Server, pause: float) -> None:
         wait_until(lambda: client.post("/v1/predict", content=radiograph()).status_code == 200)
 
 
-def test_an_answer_that_nobody_takes_ends_the_connection(hasty: Server) -> None:
-    image = radiograph(side=800)
+@contextlib.contextmanager
+def large_answer(server: Server) -> Iterator[socket.socket]:
+    """A connection on which nine megabytes are on their way, more than a kernel takes off the server's hands."""
+    image = png(np.zeros((3000, 3000), np.uint8), level=1)
+    with server.client() as client:
+        (received,) = client.post("/v1/worklist", content=image).raise_for_status().json()
+        wait_until(lambda: client.get(f"/v1/worklist/{received['id']}/values").status_code in (200, 429))
+        time.sleep(impatient.SECONDS)  # a client's rate is counted
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        connection.connect(("127.0.0.1", hasty.port))
-        ask = head(f"Content-Length: {len(image)}", "Accept: image/png", server=hasty).replace(b"predict", b"explain")
-        connection.sendall(ask + image)
+        connection.connect(("127.0.0.1", server.port))
+        ask = f"GET /v1/worklist/{received['id']}/values HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
+        connection.sendall(ask.encode())
         assert connection.recv(12) == b"HTTP/1.1 200"
+        yield connection
+
+
+def test_an_answer_that_nobody_takes_ends_the_connection(hasty: Server) -> None:
+    with large_answer(hasty):
         before = socket_count(hasty)
         wait_until(lambda: socket_count(hasty) < before, 4 * impatient.SECONDS)
+
+
+def test_an_answer_that_is_taken_slowly_arrives(hasty: Server) -> None:
+    started, found = time.monotonic(), 0
+    with large_answer(hasty) as connection:
+        while found < 3000 * 3000 and (part := connection.recv(65536)):
+            found += len(part)
+            time.sleep(len(part) / 2_500_000)
+    assert found >= 3000 * 3000 and time.monotonic() - started > 2.5 * impatient.SECONDS
 
 
 def socket_count(server: Server) -> int:

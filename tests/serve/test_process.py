@@ -128,6 +128,32 @@ def test_readiness_follows_the_readers(tiny_tflite: Path, tmp_path: Path) -> Non
         all_done(client)
 
 
+def test_an_image_whose_client_went_away_is_not_read(guarded: Server) -> None:
+    def read() -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("edgefrac_images_total"))
+
+    def asked() -> socket.socket:
+        image = radiograph()
+        connection = socket.create_connection(("127.0.0.1", guarded.port), timeout=20)
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {guarded.token}\r\n"
+        connection.sendall(f"{head}Content-Length: {len(image)}\r\n\r\n".encode() + image)
+        return connection
+
+    with guarded.client(headers={"Authorization": f"Bearer {guarded.token}"}) as client:
+        before = read()
+        (reader,) = guarded.readers()
+        stop(reader, signal.SIGSTOP)
+        with asked() as stays:
+            time.sleep(0.2)
+            asked().close()
+            time.sleep(0.5)
+            stop(reader, signal.SIGCONT)
+            assert stays.recv(12) == b"HTTP/1.1 200"
+        client.post("/v1/predict", content=radiograph()).raise_for_status()
+        assert read() - before == 2
+
+
 def test_doctor_reads_an_image(capsys: pytest.CaptureFixture[str]) -> None:
     from edgefrac.prediction import reference_model
     from edgefrac.serve.check import serving as check

@@ -19,8 +19,8 @@ from edgefrac.serve.worklist import Item
 UNREADABLE = "it could not be read"
 
 
-def outgoing(item: Item, envelope: Envelope, folder: Path) -> list[bytes]:
-    """The DICOM files about an image that is done; ``folder`` holds its numbers. Raises ``OSError`` without them.
+def outgoing(item: Item, envelope: Envelope, path: Path) -> list[bytes]:
+    """The DICOM files about an image that is done; ``path`` holds its numbers. Raises ``OSError`` without them.
 
     The same item, envelope and numbers give the same bytes.
     """
@@ -32,7 +32,7 @@ def outgoing(item: Item, envelope: Envelope, folder: Path) -> list[bytes]:
     report = structured_report(envelope, item.answer, origin)
     if not item.answer.scale:
         return [report]
-    picture = overlay(item.answer, numbers.raster(folder), numbers.evidence(folder))
+    picture = overlay(item.answer, numbers.raster(path), numbers.evidence(path))
     return [secondary_capture(envelope, np.asarray(picture), origin), report]
 
 

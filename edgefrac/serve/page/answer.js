@@ -94,7 +94,7 @@ function caution(strong, rest) {
   return make('p', { class: 'caution', role: 'note' }, make('strong', {}, strong), rest);
 }
 
-const SIDES = /** @type {Record<string, string>} */ ({ L: 'left', R: 'right', B: 'both sides', U: 'unpaired' });
+const SIDES = /** @type {Record<string, string>} */ ({ L: 'left', R: 'right', B: 'both sides' });
 
 /**
  * @param {Item} item
@@ -184,7 +184,7 @@ function deliveryList(deliveries, actions) {
     'ul',
     { id: 'deliveries' },
     ...deliveries.map(({ destination, state, attempts, due, error }) => {
-      const tried = state === 'pending' && attempts ? `, tried ${attempts} times, again ${when(due)}` : '';
+      const tried = state === 'pending' && attempts ? `, tried ${attempts === 1 ? 'once' : `${attempts} times`}, again ${when(due)}` : '';
       return make('li', { class: state }, make('strong', {}, destination), ` ${words[state]}${tried}`, error && state !== 'delivered' ? make('span', { class: 'where' }, error) : '');
     }),
   );

@@ -15,7 +15,7 @@ import { forgetImages, load } from './image.js';
 import { connectIntake } from './intake.js';
 import { connectKeys } from './keys.js';
 import { drawLegend } from './legend.js';
-import { forgetNames } from './names.js';
+import { forget, known, remember } from './names.js';
 import { pictureOf, save } from './picture.js';
 import { connectTheme } from './theme.js';
 import { Viewer } from './viewer.js';
@@ -61,6 +61,7 @@ async function start() {
     return;
   }
   stageNote('Add a radiograph, or choose one from the list');
+  byId('logout').hidden = !known('session');
   showModel(model);
   drawLegend(model);
   await list.watch();
@@ -79,14 +80,14 @@ async function login(event) {
   }
   problem.hidden = true;
   byId('token').value = '';
-  byId('logout').hidden = false;
+  remember('session', 'yes');
   byId('login').close();
   await start();
 }
 
 async function logout() {
   await api.logout();
-  forgetNames();
+  forget();
   forgetImages();
   location.reload();
 }
@@ -121,10 +122,13 @@ function chosen(item) {
  */
 async function look(item, signal) {
   if (!item.answer) {
+    byId('viewer').setAttribute('aria-busy', 'false');
     viewer.show(undefined, true);
     stageNote(item.state === 'waiting' ? 'Waiting to be read' : 'There is nothing to show');
     return;
   }
+  viewer.blank();
+  byId('viewer').setAttribute('aria-busy', 'true');
   const slow = setTimeout(() => stageNote('Fetching the image…'), 150);
   try {
     const image = await load(item.id, item.answer, signal);
@@ -138,6 +142,7 @@ async function look(item, signal) {
     stageNote(`${/** @type {Error} */ (error).message}.`);
   } finally {
     clearTimeout(slow);
+    if (!signal.aborted) byId('viewer').setAttribute('aria-busy', 'false');
   }
 }
 

@@ -1,16 +1,28 @@
-/** What the user calls images: known to this tab alone, until it is closed. */
+/** What this tab alone knows, until it is closed: what the user calls images, and that somebody logged in. */
 
-const PREFIX = 'edgefrac-name-';
+const PREFIX = 'edgefrac-';
 
 /**
- * @param {string} id
+ * @param {string} key an image's id, say
  * @param {string} name
  */
-export function remember(id, name) {
+export function remember(key, name) {
   try {
-    sessionStorage.setItem(PREFIX + id, name);
+    sessionStorage.setItem(PREFIX + key, name);
   } catch {
     // a browser that keeps nothing shows numbers instead
+  }
+}
+
+/**
+ * @param {string} key
+ * @returns {string | null}
+ */
+export function known(key) {
+  try {
+    return sessionStorage.getItem(PREFIX + key);
+  } catch {
+    return null;
   }
 }
 
@@ -19,16 +31,10 @@ export function remember(id, name) {
  * @param {{id: string, number: number}} item
  */
 export function nameOf({ id, number }) {
-  let name = null;
-  try {
-    name = sessionStorage.getItem(PREFIX + id);
-  } catch {
-    // as above
-  }
-  return name ?? `Image ${number}`;
+  return known(id) ?? `Image ${number}`;
 }
 
-export function forgetNames() {
+export function forget() {
   try {
     for (const key of Object.keys(sessionStorage)) if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
   } catch {

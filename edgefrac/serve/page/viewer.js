@@ -58,6 +58,12 @@ export class Viewer {
     this.redraw();
   }
 
+  /** Take the image away until another one is there: an answer never stands beside an image that is not its own. */
+  blank() {
+    this.image = undefined;
+    this.redraw();
+  }
+
   /** Show it at its largest in whole. */
   fit() {
     this.isFitted = true;

@@ -13,7 +13,8 @@ const HIDDEN_SECONDS = 15;
 const SLOWEST_SECONDS = 10;
 const PAGE = 100;
 
-const ORIGINS = /** @type {Record<string, string>} */ ({ api: 'by REST', dicom: 'by DICOM', dicomweb: 'by DICOMweb', folder: 'from the folder' });
+/** Where images come from that were not added here. */
+const ORIGINS = /** @type {Record<string, string>} */ ({ api: 'REST', dicom: 'DICOM', dicomweb: 'DICOMweb', folder: 'folder' });
 
 /** The list, and which of its images is chosen. */
 export class List {
@@ -175,15 +176,15 @@ export const MARKS = { waiting: '…', unreadable: '✕', foreign: '?', positive
  */
 function rowOf(item, isChosen) {
   const kind = kindOf(item);
+  const origin = ORIGINS[item.origin];
   const spread = item.answer?.finding === 'diffuse' && kind === 'positive' ? [make('span', { class: 'tag' }, 'diffuse')] : [];
   return make(
     'li',
     { id: `row-${item.id}`, role: 'option', class: kind, 'aria-selected': `${isChosen}`, 'data-id': item.id },
     make('span', { class: 'mark', 'aria-hidden': 'true' }, MARKS[kind]),
     make('span', { class: 'name' }, nameOf(item)),
-    make('span', { class: 'time' }, when(item.received)),
+    make('span', { class: 'time' }, origin ? `${origin}, ${when(item.received)}` : when(item.received)),
     make('span', { class: 'verdict' }, inWords(item), ...spread),
-    ...(item.origin === 'page' ? [] : [make('span', { class: 'origin' }, ORIGINS[item.origin] ?? item.origin)]),
   );
 }
 
