@@ -7,7 +7,6 @@ import threading
 import warnings
 
 from pynetdicom import _config
-from pynetdicom.dul import DULServiceProvider
 
 log = logging.getLogger("edgefrac.serve")
 
@@ -29,8 +28,5 @@ def hush() -> None:
 def _name_only(end: threading.ExceptHookArgs) -> None:
     if type(end.thread).__module__.startswith("pynetdicom"):
         log.warning("dicom: a connection failed (%s)", end.exc_type.__name__)
-        if isinstance(end.thread, DULServiceProvider):
-            # its association waits for word from it, and holds a place until its time is up
-            end.thread.to_user_queue.put(None)  # type: ignore[arg-type]
     else:
         threading.__excepthook__(end)

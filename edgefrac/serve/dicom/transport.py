@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationServer, AssociationSocket, RequestHandler
 
 from edgefrac.serve.dicom.latency import without_delay
@@ -149,4 +151,13 @@ class _Handler(RequestHandler):
         association.dul.socket = bounded
         whole: Callable[[evt.Event], None] = lambda _: bounded.message_is_whole()  # noqa: E731
         association.bind(evt.EVT_DIMSE_RECV, whole)
+        association.dul.run = partial(_run_and_say_so, association.dul, association.dul.run)  # type: ignore[method-assign]
         return association
+
+
+def _run_and_say_so(provider: DULServiceProvider, run: Callable[[], None]) -> None:
+    """Run a connection's thread; however it ends, the association's, which may wait for word from it, hears of it."""
+    try:
+        run()
+    finally:
+        provider.to_user_queue.put(None)  # type: ignore[arg-type]
