@@ -24,6 +24,8 @@ from pynetdicom.sop_class import (
     SecondaryCaptureImageStorage,  # type: ignore[attr-defined]
 )
 
+from edgefrac.serve.dicom.senders import AnswerQueue
+
 TITLE = "BENCHPACS"
 _ANSWERS = (
     SecondaryCaptureImageStorage,
@@ -116,6 +118,7 @@ class Sender:
                     ae_title=self._title,
                     evt_handlers=[(evt.EVT_CONN_OPEN, lambda event: _at_once(event.assoc.dul.socket.socket))],
                 )
+                self._association.dimse.msg_queue = AnswerQueue()
             if not self._association.is_established:
                 return None
             status = self._association.send_c_store(str(path))

@@ -23,6 +23,7 @@ log = logging.getLogger("edgefrac.serve")
 
 _LOST_READERS = 2  # so many readers an image may cost before it is refused
 _BEFORE_NEXT_TRY = 2.0  # seconds, where the disk is full
+_OUR_FAULT = "it could not be answered: a fault of EdgeFrac's own, see the log"
 _BETWEEN_CLEANINGS = 60.0
 _CLEANED_AT_ONCE = 1000
 _FROM_A_PACS: frozenset[Origin] = frozenset({"dicom", "dicomweb"})
@@ -174,12 +175,12 @@ class ReadingRoom:
             # its message may be of the image's making
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
+            self._refuse(item, _OUR_FAULT)
         finally:
             remove(part)
             self._at_work.release()
 
     def _settle(self, item: Item, part: Path, done: Future[Message]) -> None:
-        now = time.time()
         try:
             head, _ = done.result()
         except OutputError:
@@ -188,14 +189,19 @@ class ReadingRoom:
             if self.worklist.lost_reader(item.id) < _LOST_READERS:
                 self._todo.put(item.id)
                 return
-            finished = self.worklist.refuse(item.id, error.message, self._destinations(item.id), now)
+            self._refuse(item, error.message)
         except EdgeFracError as error:
-            finished = self.worklist.refuse(item.id, error.message, self._destinations(item.id), now)
+            self._refuse(item, error.message)
         else:
             part.replace(self.state.images / item.id)
             settle(self.state.images)
             answer = Answer.model_validate(head["answer"])
-            finished = self.worklist.answer(item.id, answer, self._destinations(item.id), now)
+            self._done(item, self.worklist.answer(item.id, answer, self._destinations(item.id), time.time()))
+
+    def _refuse(self, item: Item, why: str) -> None:
+        self._done(item, self.worklist.refuse(item.id, why, self._destinations(item.id), time.time()))
+
+    def _done(self, item: Item, finished: bool) -> None:
         remove(self.state.incoming / item.id)
         if finished and (found := self.worklist.item(item.id)):
             log.info("image %s: %s", item.id, found.state)

@@ -261,3 +261,13 @@ def test_a_list_of_another_version_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(OutputError, match="another version"):
         Worklist(tmp_path / "list.sqlite")
+
+
+def test_a_fault_of_our_own_leaves_no_image_waiting(open_room: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = open_room()
+    monkeypatch.setattr(service.Answer, "model_validate", lambda _: 1 / 0)
+    receipt = room.receive(radiograph(), "api")
+    wait_until(lambda: room.worklist.item(receipt.id).state == "unreadable", 10)  # type: ignore[union-attr]
+    item = room.worklist.item(receipt.id)
+    assert item and item.error and "fault of EdgeFrac's own" in item.error
+    wait_until(lambda: not list(room.state.incoming.iterdir()))
