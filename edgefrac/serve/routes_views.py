@@ -69,8 +69,7 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     @router.get(
         "/v1/worklist/{id}/report.html",
         summary="One page about the image that fetches nothing and names nobody",
-        response_class=HTMLResponse,
-        responses=documented(404, 409),
+        **_answers("text/html", {"type": "string"}),
     )
     def report(id_: Id) -> HTMLResponse:
         item = seen.answered(id_)
@@ -82,9 +81,9 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     return router
 
 
-def _answers(media_type: str) -> dict[str, Any]:
-    schema = {"schema": {"type": "string", "format": "binary"}}
-    return {"response_class": Response, "responses": {200: {"content": {media_type: schema}}, **documented(404, 409)}}
+def _answers(media_type: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    content = {media_type: {"schema": schema or {"type": "string", "format": "binary"}}}
+    return {"response_class": Response, "responses": {200: {"content": content}, **documented(404, 409)}}
 
 
 class _Seen:

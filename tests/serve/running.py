@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,16 @@ def children(pid: int) -> list[int]:
         return [int(child) for task in tasks for child in (task / "children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def own_readers() -> list[int]:
+    """Process ids of the readers that this process started; servers that it started have theirs."""
+    found = []
+    for child in children(os.getpid()):
+        with suppress(OSError):
+            if b"edgefrac.serve.reader_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
 
 
 @contextmanager

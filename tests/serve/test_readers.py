@@ -17,7 +17,7 @@ from edgefrac.errors import BusyError, ImageError, ModelFileError, OutputError
 from edgefrac.serve.framing import Message, receive, send
 from edgefrac.serve.readers import Limits, ReaderLostError, Readers
 from tests.imaging.files import dicom, noise, png
-from tests.serve.running import REPOSITORY, children, radiograph, wait_until
+from tests.serve.running import REPOSITORY, own_readers, radiograph, wait_until
 
 SECONDS = 2.0
 Make = Callable[..., Readers]
@@ -34,7 +34,7 @@ def make(tiny_tflite: Path) -> Iterator[Make]:
 
     yield one
     for readers in made:
-        for child in children(os.getpid()):
+        for child in own_readers():
             os.kill(child, signal.SIGCONT)
         readers.close()
 
@@ -50,7 +50,7 @@ def test_what_a_reader_says_of_its_model(make: Make) -> None:
 
 def test_a_reader_that_crashes_costs_one_image(make: Make) -> None:
     readers = make()
-    (child,) = children(os.getpid())
+    (child,) = own_readers()
     os.kill(child, signal.SIGSTOP)
     lost, next_ = ask(readers, radiograph()), ask(readers, radiograph())
     wait_until(lambda: readers.waiting == 1)
@@ -63,12 +63,12 @@ def test_a_reader_that_crashes_costs_one_image(make: Make) -> None:
 
 def test_a_reader_that_stands_still_is_replaced(make: Make) -> None:
     readers = make(seconds=SECONDS)
-    (child,) = children(os.getpid())
+    (child,) = own_readers()
     os.kill(child, signal.SIGSTOP)
     with pytest.raises(ReaderLostError, match="not read within 2 seconds"):
         ask(readers, radiograph()).result(10)
     assert ask(readers, radiograph()).result(30)
-    assert readers.replaced == 1 and child not in children(os.getpid())
+    assert readers.replaced == 1 and child not in own_readers()
 
 
 def test_an_image_that_wants_too_much_memory_is_refused(make: Make) -> None:
@@ -81,7 +81,7 @@ def test_an_image_that_wants_too_much_memory_is_refused(make: Make) -> None:
 
 def test_a_queue_that_is_full_refuses(make: Make) -> None:
     readers = make(waiting=2)
-    (child,) = children(os.getpid())
+    (child,) = own_readers()
     os.kill(child, signal.SIGSTOP)
     jobs = [ask(readers, radiograph())]
     wait_until(lambda: readers.waiting == 0)
@@ -94,7 +94,7 @@ def test_a_queue_that_is_full_refuses(make: Make) -> None:
 
 def test_a_job_whose_caller_went_away_is_not_done(make: Make) -> None:
     readers = make()
-    (child,) = children(os.getpid())
+    (child,) = own_readers()
     os.kill(child, signal.SIGSTOP)
     first, gone, last = ask(readers, radiograph()), ask(readers, b"no image"), ask(readers, radiograph())
     assert gone.cancel()
@@ -104,7 +104,7 @@ def test_a_job_whose_caller_went_away_is_not_done(make: Make) -> None:
 
 def test_several_readers_read_at_once(make: Make) -> None:
     readers = make(2)
-    stopped = children(os.getpid())[0]
+    stopped = own_readers()[0]
     os.kill(stopped, signal.SIGSTOP)
     jobs = [ask(readers, radiograph()) for _ in range(6)]
     wait_until(lambda: sum(job.done() for job in jobs) == 5)
@@ -122,10 +122,10 @@ def test_numbers_that_cannot_be_stored_are_not_the_images_fault(make: Make, tmp_
 
 def test_a_model_that_cannot_be_opened_is_said_and_leaves_nobody(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"no model")
-    before = children(os.getpid())
+    before = own_readers()
     with pytest.raises(ModelFileError, match="neither a TFLite"):
         Readers(tmp_path / "model.tflite", 2)
-    assert children(os.getpid()) == before
+    assert own_readers() == before
 
 
 def test_a_reader_ends_itself_where_nobody_does(tiny_tflite: Path) -> None:

@@ -15,14 +15,13 @@ import pytest
 
 from edgefrac.errors import BusyError, OutputError, UsageError
 from edgefrac.serve import service
-from edgefrac.serve.answer import Answer
 from edgefrac.serve.readers import Readers
 from edgefrac.serve.service import ReadingRoom, Rules
 from edgefrac.serve.state import State
 from edgefrac.serve.worklist import Item, Worklist, new_id
 from tests.disk import full_disk
 from tests.imaging.files import dicom, noise
-from tests.serve.running import children, radiograph, wait_until
+from tests.serve.running import own_readers, radiograph, wait_until
 
 Open = Callable[..., ReadingRoom]
 
@@ -45,7 +44,7 @@ def open_room(tiny_tflite: Path, tmp_path: Path) -> Iterator[Open]:
 
 
 def signal_readers(which: signal.Signals) -> None:
-    for child in children(os.getpid()):
+    for child in own_readers():
         os.kill(child, which)
 
 
@@ -74,7 +73,7 @@ def test_an_image_that_costs_two_readers_is_refused(open_room: Open) -> None:
     signal_readers(signal.SIGSTOP)
     receipt = room.receive(radiograph(), "api")
     for replaced in (1, 2):
-        wait_until(lambda replaced=replaced: children(os.getpid()) and room.readers.replaced == replaced - 1)  # type: ignore[misc]
+        wait_until(lambda replaced=replaced: own_readers() and room.readers.replaced == replaced - 1)  # type: ignore[misc]
         wait_until(lambda: room.readers.up == 1)
         signal_readers(signal.SIGSTOP)
         wait_until(lambda: room.readers.waiting == 0)
@@ -164,7 +163,7 @@ def test_a_full_disk_refuses_new_images(open_room: Open) -> None:
 def test_an_image_waits_while_the_disk_is_full(open_room: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_BEFORE_NEXT_TRY", 0.1)
     room = open_room()
-    (child,) = children(os.getpid())
+    (child,) = own_readers()
     unlimited = resource.prlimit(child, resource.RLIMIT_FSIZE)
     resource.prlimit(child, resource.RLIMIT_FSIZE, (512, unlimited[1]))
     receipt = room.receive(radiograph(), "api")
@@ -229,27 +228,17 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
         State(tmp_path / "file" / "state")
 
 
-def test_an_image_is_answered_once(tmp_path: Path) -> None:
+def test_an_image_is_answered_once(open_room: Open, tmp_path: Path) -> None:
+    room = open_room()
+    answer = done(room, room.receive(radiograph(), "api").id).answer
+    assert answer
     worklist = Worklist(tmp_path / "list.sqlite")
-    answer = Answer.model_validate(
-        {
-            "probability": 0.5,
-            "threshold": 0.5,
-            "positive": True,
-            "label": "fracture",
-            "picture": {"width": 1, "height": 1, "source_format": "PNG"},
-            "model": "tiny",
-            "model_sha256": "0",
-            "precision": "fp32",
-            "milliseconds": 1,
-        }
-    )
     worklist.add("a", b"a", "dicom", 1.0)
     with pytest.raises(ValueError, match="already"):
         worklist.add("b", b"a", "dicom", 1.0)
     assert not worklist.remove("a"), "it waits"
     assert worklist.answer("a", answer, ["pacs", "other"], 2.0)
-    assert not worklist.answer("a", answer, ["pacs"], 3.0) and not worklist.refuse("a", "why", 3.0)
+    assert not worklist.answer("a", answer, ["pacs"], 3.0) and not worklist.refuse("a", "why", (), 3.0)
     item = worklist.item("a")
     assert item and (item.state, item.answer, item.finished) == ("answered", answer, 2.0)
     assert {delivery.destination for delivery in worklist.due(2.0, 10)} == {"other", "pacs"}
