@@ -37,7 +37,6 @@ class Server:
         self.process = subprocess.Popen(
             command,
             env=environment,
-            cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
