@@ -28,6 +28,7 @@ STAND_INS = {
     "model-int8.tflite": "model-int8.tflite",
     "model-int8-ethos-u.tflite": "ethos-u/reference-int8-ethos-u.tflite",
     "radiograph.png": "radiograph.png",
+    "/srv/in": "in",
     "base": "toy",
     "reference": "toy",
     "train/sweep.yaml": "toy-sweep",
@@ -66,5 +67,22 @@ def test_command(command: str, reference_bundle: Path, tmp_path: Path, monkeypat
     if {"--device", "--require", "--report"} & set(words):  # emulators take seconds for each
         words = [*(FEW if word == PHANTOMS else word for word in words), "--images", "4"]
         words += ["--seconds", "0.1"] if words[0] == "bench" else []
+    if words[0] == "serve":
+        serve(words)
+        return
     allowed = {0, 1} if words[0] in UNDECIDED_ON_FEW else {0}
     assert main(words) in allowed
+
+
+def serve(words: list[str]) -> None:
+    """Start a reading room on a free port, see that it is ready, and end it."""
+    from tests.serve.running import Server
+
+    Path("in").mkdir()
+    server = Server("edgefrac", *words, "--port", "0", "--state", "state")
+    try:
+        with server.client(headers={"Authorization": f"Bearer {server.token}"} if "0.0.0.0" in words else {}) as client:
+            assert client.get("/ready").status_code == 200
+            assert client.get("/v1/model").json()["name"]
+    finally:
+        assert server.end() == 0

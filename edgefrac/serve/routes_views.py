@@ -68,7 +68,7 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     @router.get(
         "/v1/worklist/{id}/report.html",
         summary="One page about the image that fetches nothing and names nobody",
-        **_answers("text/html"),
+        **_answers("text/html", {"type": "string"}),
     )
     def report(id_: Id) -> Response:
         item = seen.answered(id_)
@@ -81,9 +81,9 @@ def routes(room: ReadingRoom, model: ServedModel) -> APIRouter:
     return router
 
 
-def _answers(media_type: str) -> dict[str, Any]:
-    schema = {"schema": {"type": "string"} if media_type == "text/html" else {"type": "string", "format": "binary"}}
-    return {"response_class": Response, "responses": {200: {"content": {media_type: schema}}, **documented(404, 409)}}
+def _answers(media_type: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    content = {media_type: {"schema": schema or {"type": "string", "format": "binary"}}}
+    return {"response_class": Response, "responses": {200: {"content": content}, **documented(404, 409)}}
 
 
 class _Seen:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ class Server:
         self.process = subprocess.Popen(
             command,
             env=environment,
-            cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,12 +97,6 @@ class Server:
         return status
 
 
-def own_readers() -> list[int]:
-    """Process ids of the readers that this very process started."""
-    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children(os.getpid())}
-    return [child for child, line in lines.items() if b"edgefrac.serve.reader_process" in line]
-
-
 def children(pid: int) -> list[int]:
     """Process ids of the processes that one started."""
     try:
@@ -111,6 +104,16 @@ def children(pid: int) -> list[int]:
         return [int(child) for task in tasks for child in (task / "children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def own_readers() -> list[int]:
+    """Process ids of the readers that this process started; servers that it started have theirs."""
+    found = []
+    for child in children(os.getpid()):
+        with suppress(OSError):
+            if b"edgefrac.serve.reader_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
 
 
 @contextmanager

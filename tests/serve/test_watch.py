@@ -124,11 +124,11 @@ def test_a_folder_that_cannot_be_watched_is_said(tmp_path: Path) -> None:
         WatchedFolder(None, tmp_path / "nowhere", 1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_no_file_is_lost_or_answered_twice(kills: int, tiny_tflite: Path, tmp_path: Path) -> None:
     chance, folder = random.Random(kills), tmp_path / "images"
     folder.mkdir()
-    images = {f"{number}.png": radiograph() for number in range(10 * kills)}
+    images = {f"{number}.png": radiograph() for number in range(12 * kills)}
     images |= {f"{number}.txt": f"no image {number}".encode() for number in range(2 * kills)}
     coming = iter(images.items())
     ended = threading.Event()
