@@ -13,6 +13,7 @@ def test_the_document_names_parts_targets_and_devices(capsys: pytest.CaptureFixt
     assert main(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {extra["name"] for extra in report["extras"]} == {
+        "archive",
         "audit",
         "dicom",
         "npu",
