@@ -64,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = _copied(folder / "images", given.data)
-        room = Room(given.bundle, folder / "state", "--requests-per-second", "0")
+        room = Room(given.bundle, folder / "state", "--requests-per-second", "0", "--waiting", "100000")
         room.start()
         readers = Readers(given.bundle, cores())
         try:

@@ -9,7 +9,6 @@ One file, because each file that must be on the disk before the answer counts co
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,13 +22,11 @@ Map = NDArray[np.float32]
 
 
 def leave(depth: Depth, evidence: Map | None, path: Path) -> None:
-    """Write an image's numbers to a new file, and have them on the disk; raises ``OutputError``."""
+    """Write an image's numbers to a new file, to be synced before they are relied on; raises ``OutputError``."""
     try:
         with path.open("xb") as file:
             for array in (depth.table, np.zeros((0, 0), np.float32) if evidence is None else evidence, depth.values):
                 _write(file, np.ascontiguousarray(array))
-            file.flush()
-            os.fsync(file.fileno())
     except OSError as error:
         raise OutputError(f"{path.parent}: the image's numbers cannot be stored ({error.strerror})") from None
 

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from edgefrac.serve.worklist import Item, Origin, Worklist, new_id
 
 log = logging.getLogger("edgefrac.serve")
 
+_KEEPERS = 4
 _LOST_READERS = 2  # so many readers an image may cost before it is refused
 _BEFORE_NEXT_TRY = 2.0  # seconds, where the disk is full
 _OUR_FAULT = "it could not be answered: a fault of EdgeFrac's own, see the log"
@@ -58,7 +59,9 @@ class ReadingRoom:
         self.on_finished: list[Callable[[Item], None]] = []
         """Called with each image that is done, from any thread."""
         self._todo: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._at_work = threading.Semaphore(readers.count * 2)
+        self._at_work = threading.Semaphore(readers.count * 4)
+        # answers wait for the disk here, and readers read on
+        self._keepers = ThreadPoolExecutor(_KEEPERS, "room-keeper")
         self._closing = threading.Event()
         self._threads = [
             threading.Thread(target=target, name=f"room-{target.__name__}", daemon=True)
@@ -81,6 +84,7 @@ class ReadingRoom:
             if thread.ident is not None:
                 thread.join()
         self.readers.close()
+        self._keepers.shutdown()
         self.worklist.close()
         self.state.close()
 
@@ -162,10 +166,10 @@ class ReadingRoom:
                 # callers who wait for their answer fill the queue; the work list, which nobody waits for, goes behind
                 if self._closing.wait(0.02):
                     return
-        reply.add_done_callback(lambda done: self._finish(item, part, done))
+        reply.add_done_callback(lambda done: self._keepers.submit(self._finish, item, part, done))
 
     def _finish(self, item: Item, part: Path, done: Future[Message]) -> None:
-        """Keep what a reader said of an image; called by the reader's thread."""
+        """Keep what a reader said of an image, or try again."""
         try:
             self._settle(item, part, done)
         except OutputError as error:
@@ -193,10 +197,18 @@ class ReadingRoom:
         except EdgeFracError as error:
             self._refuse(item, error.message)
         else:
-            part.replace(self.state.images / item.id)
-            settle(self.state.images)
+            self._keep(part, item)
             answer = Answer.model_validate(head["answer"])
             self._done(item, self.worklist.answer(item.id, answer, self._destinations(item.id), time.time()))
+
+    def _keep(self, part: Path, item: Item) -> None:
+        """Give an image's numbers their name, on the disk before the answer counts."""
+        try:
+            settle(part)
+            part.replace(self.state.images / item.id)
+            settle(self.state.images)
+        except OSError as error:
+            raise OutputError(f"{self.state.root}: nothing can be stored there ({error.strerror})") from None
 
     def _refuse(self, item: Item, why: str) -> None:
         self._done(item, self.worklist.refuse(item.id, why, self._destinations(item.id), time.time()))

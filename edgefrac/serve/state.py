@@ -82,9 +82,9 @@ def store(path: Path, data: bytes) -> None:
         raise OutputError(f"{path.parent.parent}: nothing can be stored there ({error.strerror})") from None
 
 
-def settle(folder: Path) -> None:
-    """Bring a folder's entries to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def settle(path: Path) -> None:
+    """Bring a file's content, or a folder's entries, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
