@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 import zipfile
@@ -213,11 +214,11 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_written(
     command = ["--model", str(tiny_tflite), "--out", str(out), "--processes", "1"]
     main(["predict", str(archive / "old"), *command])
     before = table(out)
-    for places, part in ((archive / "new", "part-00001.parquet"), (archive / "old", "part-00000.parquet")):
+    for places in (archive / "new", archive / "old"):
         capsys.readouterr()
         with full_disk(1024):
             assert main(["predict", str(places), *command]) == 2
-        assert f"{part}: cannot be written (File too large)" in capsys.readouterr().err
+        assert re.search(r"part-\d{5}\.parquet: cannot be written \(File too large\)", capsys.readouterr().err)
         assert table(out) == before
         assert not list(out.glob(".*"))
     assert main(["predict", str(archive), *command]) == 2

@@ -102,7 +102,7 @@ def test_the_same_image_from_many_sides_is_one(open_room: Open) -> None:
     done(room, receipts[0].id)
     assert not room.receive(image, "folder").new
     assert sum(room.worklist.counts().values()) == 1
-    assert not list(room.state.incoming.iterdir())
+    wait_until(lambda: not list(room.state.incoming.iterdir()))
 
 
 def test_an_identity_makes_the_image(open_room: Open) -> None:
