@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from benchmarks.reading_room.images import files
 from benchmarks.reading_room.pacs import TITLE, Pacs, Sender
-from benchmarks.reading_room.room import Room, cores, free_port
+from benchmarks.reading_room.room import Room, free_port
+from edgefrac.workers.pool import usable_cores
 
 _LONGEST = 30.0
 
@@ -45,7 +46,7 @@ def main() -> None:
         finally:
             room.stop()
             pacs.close()
-    print(f"{cores()} cores, {given.images} images of {given.side} px, one every {given.every:g} s")
+    print(f"{usable_cores()} cores, {given.images} images of {given.side} px, one every {given.every:g} s")
     for what, seconds in (("C-STORE in, picture and report back", dicom), ("POST /v1/predict", rest)):
         print(f"{what}: {_figures(seconds)}")
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from benchmarks.reading_room.images import dicoms, radiographs
 from benchmarks.reading_room.pacs import TITLE, Pacs, Sender
-from benchmarks.reading_room.room import Room, cores, free_port
+from benchmarks.reading_room.room import Room, free_port
+from edgefrac.workers.pool import usable_cores
 
 _EVERY = 100
 _BUSY = range(0xA700, 0xA800)
@@ -53,7 +54,7 @@ def main() -> None:
             room.stop()
             pacs.close()
     both = {uid for uid, found in pacs.arrivals.items() if len({each.uid for each in found}) == 2}
-    print(f"{cores()} cores, {given.images} images of {given.side} px by C-STORE from {given.clients} clients")
+    print(f"{usable_cores()} cores, {given.images} images of {given.side} px by C-STORE from {given.clients} clients")
     print(f"read at {given.images / seconds:.1f} a second, answered to the PACS at {given.images / delivered:.1f}")
     print(f"refused because busy, and sent again: {source.refused}; answered with both objects: {len(both)}")
     _print_memory(readings)

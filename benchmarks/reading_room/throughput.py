@@ -26,12 +26,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.reading_room.room import Room, cores
+from benchmarks.reading_room.room import Room
 from edgefrac.benchmarking.figures import median_of
 from edgefrac.datasets import open_dataset
 from edgefrac.datasets.sample import FileReader
 from edgefrac.prediction import load
 from edgefrac.serve.readers import Readers
+from edgefrac.workers.pool import usable_cores
 
 _SCRIPT = """
 local folder, count = "{folder}", {count}
@@ -66,7 +67,7 @@ def main() -> None:
         images = _copied(folder / "images", given.data)
         room = Room(given.bundle, folder / "state", "--requests-per-second", "0", "--waiting", "100000")
         room.start()
-        readers = Readers(given.bundle, cores())
+        readers = Readers(given.bundle, usable_cores())
         try:
             subjects: dict[str, Callable[[], float]] = {
                 "one": lambda: _network(given.bundle, given.seconds),
@@ -110,9 +111,9 @@ def _network(model: Path, seconds: float) -> float:
 
 
 def _networks(model: Path, seconds: float) -> float:
-    with multiprocessing.get_context("spawn").Pool(cores()) as pool:
-        pool.starmap(_network, [(model, 0.2)] * cores())
-        return float(sum(pool.starmap(_network, [(model, seconds)] * cores(), chunksize=1)))
+    with multiprocessing.get_context("spawn").Pool(usable_cores()) as pool:
+        pool.starmap(_network, [(model, 0.2)] * usable_cores())
+        return float(sum(pool.starmap(_network, [(model, seconds)] * usable_cores(), chunksize=1)))
 
 
 def _readers(readers: Readers, images: list[bytes], seconds: float) -> float:
@@ -133,7 +134,7 @@ def _wrk(room: Room, folder: Path, count: int, path: str, seconds: int, first: i
     script.write_text(
         _SCRIPT.format(folder=folder / "images", count=count, path=path, kind="image/jpeg", first=first, change=change)
     )
-    connections = str(4 * cores())
+    connections = str(4 * usable_cores())
     said = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), room.address],
         capture_output=True,
@@ -157,7 +158,8 @@ def _worklist(room: Room, folder: Path, count: int, seconds: int) -> float:
 
 def _print(rates: dict[str, list[float]]) -> None:
     print(
-        f"{cores()} cores, {len(rates['one'])} rounds; images a second, median and range; share of 'one' and of 'all'"
+        f"{usable_cores()} cores, {len(rates['one'])} rounds; images a second, median and range; "
+        "share of 'one' and of 'all'"
     )
     for what, values in rates.items():
         shares = " ".join(f"{base} {_ratio(values, rates[base])}" for base in ("one", "all"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -43,11 +42,12 @@ def audit(
         from edgefrac.datasets import load_folds, open_dataset
         from edgefrac.datasets.files import write_atomically
         from edgefrac.reporting.audit_page import audit_page
+        from edgefrac.workers.pool import usable_cores
 
         folds = load_folds(split) if split else None
         dataset = open_dataset(data)
         note(f"{dataset.name}: {len(dataset)} radiographs")
-        audited = run(dataset, split=folds, workers=_cores(), track=track)
+        audited = run(dataset, split=folds, workers=usable_cores(), track=track)
         write_atomically(out, audit_page(audited.audit, audited.looks).encode("utf-8"))
         document = audited.audit.model_dump(mode="json", by_alias=True) | {"report": str(out)}
         emit(document if as_json else _audit_table(document))
@@ -69,10 +69,11 @@ def split(
     """Deal a data set to folds that share no patient, no block of neighbouring ids and no near-duplicate."""
     with results(as_json) as emit:
         from edgefrac.datasets import find_duplicates, make_folds, open_dataset
+        from edgefrac.workers.pool import usable_cores
 
         dataset = open_dataset(data)
         note(f"comparing {len(dataset)} radiographs for near-duplicates")
-        duplicates = find_duplicates(dataset, workers=_cores(), track=track)
+        duplicates = find_duplicates(dataset, workers=usable_cores(), track=track)
         made = make_folds(dataset, k=folds, seed=seed, duplicates=duplicates, stratify=stratify)
         made.save(out)
         sizes = [sum(fold == number for fold in made.fold_of.values()) for number in range(folds)]
@@ -155,10 +156,6 @@ def _audit_table(document: dict[str, Any]) -> str:
     if document["probe_missing"]:
         lines.append(f"  shortcuts by probe: {document['probe_missing']}")
     return "\n".join([*lines, f"{len(document['excluded'])} left out of training; thumbnails: {document['report']}"])
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _split_table(document: dict[str, Any]) -> str:

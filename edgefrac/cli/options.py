@@ -62,13 +62,12 @@ def runner(processes: int | None, ray: str | None) -> Runner | None:
 
 def parse_window(text: str | None) -> WindowChoice | None:
     """'40,400' -> (centre, width); the name of a CT preset stays one. Raises ``UsageError``."""
-    from edgefrac.imaging.voi import CT_PRESETS
+    from edgefrac.imaging.voi import CT_PRESETS, window_from
 
-    if text is None or text in CT_PRESETS:
-        return text
+    if text is None:
+        return None
     try:
-        centre, width = (float(part) for part in text.split(","))
+        return window_from(text)
     except ValueError:
         presets = " or ".join(CT_PRESETS)
         raise UsageError(f"--window {text}: expected CENTRE,WIDTH, such as 300,1500, or {presets} for CT") from None
-    return centre, width

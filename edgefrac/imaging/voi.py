@@ -87,3 +87,11 @@ def range_to_grey(values: Values, low: float, high: float) -> NDArray[np.uint8]:
 
 def _to_byte(share: Values) -> NDArray[np.uint8]:
     return np.floor(np.clip(share, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def window_from(text: str) -> WindowChoice:
+    """'40,400' -> (center, width); the name of a CT preset stays one. Raises ``ValueError`` for anything else."""
+    if text in CT_PRESETS:
+        return text
+    center, width = map(float, text.split(","))
+    return center, width

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query, Request, Response
 
 from edgefrac.errors import BusyError, ImageError, UsageError
-from edgefrac.imaging.voi import CT_PRESETS
+from edgefrac.imaging.voi import CT_PRESETS, WindowChoice, window_from
 from edgefrac.serve.answer import Answer
 from edgefrac.serve.bodies import SENDS_IMAGE, SENDS_IMAGES, SentImage, sent_images
 from edgefrac.serve.documents import Explanation, PredictionRow
@@ -78,15 +78,14 @@ def routes(room: ReadingRoom, metrics: Metrics) -> APIRouter:
     return router
 
 
-def parsed(window: str | None) -> object:
-    """'300,1500' -> [300, 1500]; the name of a preset stays one. Raises ``UsageError``."""
-    if window is None or window in CT_PRESETS:
-        return window
+def parsed(window: str | None) -> WindowChoice | None:
+    """What a query says of the window. Raises ``UsageError``, which doesn't quote it."""
+    if window is None:
+        return None
     try:
-        centre, width = map(float, window.split(","))
+        return window_from(window)
     except ValueError:
         raise UsageError(f"window: expected CENTRE,WIDTH, such as 300,1500, or {' or '.join(CT_PRESETS)}") from None
-    return [centre, width]
 
 
 class _Caller:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from edgefrac.serve.service import ReadingRoom, Rules
 from edgefrac.serve.settings import LOOPBACK, Settings
 from edgefrac.serve.state import State, state_folder
 from edgefrac.serve.watch import WatchedFolder
+from edgefrac.workers.pool import usable_cores
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         at_the_end.callback(listening.close)
         state = State(wanted.state or state_folder())
         at_the_end.callback(state.close)
-        readers = Readers(model.path, wanted.readers or os.cpu_count() or 1)
+        readers = Readers(model.path, wanted.readers or usable_cores())
         rules = Rules(wanted.waiting, wanted.keep_days * 86400)
         room = ReadingRoom(state, readers, pacs.destinations, rules)
         at_the_end.callback(room.close)

@@ -69,16 +69,9 @@ def state_folder() -> Path:
 
 def store(path: Path, data: bytes) -> None:
     """Write a file so that it is whole on the disk when this returns; raises ``OutputError``, and leaves nothing."""
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        settle(path.parent)
+        _write(path, data)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path.parent.parent}: nothing can be stored there ({error.strerror})") from None
 
 
@@ -112,12 +105,20 @@ def _locked(path: Path) -> IO[bytes]:
 
 def _secret(path: Path) -> bytes:
     if not path.is_file():
-        temporary = path.with_name(".secret.part")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
+        _write(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A file that only its owner may read, under a temporary name until it is on the disk."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
         settle(path.parent)
-    return path.read_bytes()
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

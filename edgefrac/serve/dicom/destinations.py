@@ -19,12 +19,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
 from edgefrac.errors import UsageError
+from edgefrac.serve.settings import LOOPBACK
 
 CREDENTIALS = "EDGEFRAC_DICOMWEB_CREDENTIALS"
 """The environment variable that names the file of credentials."""
 _PORT = 104
 _FORMS = "dicom://TITLE@HOST:PORT or https://HOST/PREFIX"
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Bearer(BaseModel):
@@ -98,7 +98,7 @@ def _parse(text: str) -> Destination:
             raise UsageError(f"{text}: not a DICOM destination", hint="dicom://TITLE@HOST:PORT")
         return DicomDestination(text, title, host, port or _PORT)
     credentials = _credentials(parts.netloc)
-    if credentials and parts.scheme == "http" and host not in _HERE:
+    if credentials and parts.scheme == "http" and host not in LOOPBACK:
         raise UsageError(f"{text}: credentials are sent by https only", hint="write https://")
     url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     return WebDestination(text, url, tuple(parse_qsl(parts.query, keep_blank_values=True)), credentials)
