@@ -33,7 +33,7 @@ _PICTURE_KEYWORDS = (
     "ExtendedOffsetTableLengths",
     "PixelData",
 )
-DEFLATED = b"1.2.840.10008.1.2.1.99"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 def recognises_dicom(data: bytes) -> bool:
@@ -66,16 +66,27 @@ def read_elements(data: bytes, name: str, tags: list[int], *, stop_before_pixels
     """Read the elements of ``tags`` and no others. Raises like ``parse``."""
     from pydicom import dcmread
 
-    if DEFLATED in data[:4096]:
-        _check_inflated_size(data, name)
+    _check_inflated_size(data, name)
     wanted: list[Any] = list(tags)
     return dcmread(io.BytesIO(data), force=True, specific_tags=wanted, stop_before_pixels=stop_before_pixels)
 
 
+def deflated_part(data: bytes) -> bytes | None:
+    """What pydicom would inflate of a file; None where it is not deflated. Raises whatever pydicom raises."""
+    # found as pydicom finds it: any other way could be led past a bomb, or to one that is none
+    from pydicom.filereader import _read_command_set_elements, _read_file_meta_info, read_preamble
+
+    stream = io.BytesIO(data)
+    read_preamble(stream, force=True)
+    if _read_file_meta_info(stream).get("TransferSyntaxUID") != _DEFLATED:
+        return None
+    _read_command_set_elements(stream)
+    return stream.read()
+
+
 def _check_inflated_size(data: bytes, name: str) -> None:
     """Refuse a deflated file that would inflate beyond the limit; raises ``zlib.error`` if it is damaged."""
-    start = 144 + int.from_bytes(data[140:144], "little")  # the group length ends at 144 and counts from there
-    inflater, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, data[start:]
+    inflater, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, deflated_part(data)
     while rest and not inflater.eof:
         size += len(inflater.decompress(rest, 1 << 20))
         rest = inflater.unconsumed_tail

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edgefrac.imaging.dicom.parse import DEFLATED
+from edgefrac.imaging.dicom.parse import deflated_part
 from edgefrac.serve.dicom.origin import CREATOR_UID
 
 if TYPE_CHECKING:
@@ -48,11 +48,15 @@ def identity_of(encoded: bytes, syntax: UID) -> Identity | None:
 
 def identity_of_file(data: bytes) -> Identity | None:
     """The identity of a DICOM file; None where it has none, or is deflated."""
+    from pydicom.dataset import Dataset
     from pydicom.filereader import read_partial
 
-    if DEFLATED in data[:4096]:
-        return None  # pydicom would inflate it whole
-    return _identity(lambda: read_partial(io.BytesIO(data), stop_when=_is_behind))
+    def read() -> Dataset:
+        if deflated_part(data) is not None:
+            return Dataset()  # pydicom would inflate it whole
+        return read_partial(io.BytesIO(data), stop_when=_is_behind)
+
+    return _identity(read)
 
 
 def _is_behind(tag: int, *_: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from edgefrac.imaging.grey import to_grey
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
 from edgefrac.imaging.voi import Window, range_to_grey
+from edgefrac.serve.dicom.identity import identity_of_file
 from tests.imaging.files import dataset, dicom, noise, save
 
 STORED = noise(24, 31, high=4096, seed=3)
@@ -307,6 +309,23 @@ def test_deflated_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zlib, "decompress", None)
     with pytest.raises(ImageError, match="inflates to more than 4 MiB"):
         decode_radiograph(data, "a.dcm")
+
+
+def test_deflated_bomb_is_found_behind_a_long_file_meta_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = dicom(np.zeros((2000, 2000), np.uint16), syntax=DeflatedExplicitVRLittleEndian)
+    data = plain[:132] + struct.pack("<HH2sH", 2, 3, b"UI", 8000) + bytes(8000) + plain[132:]
+    assert data.index(DeflatedExplicitVRLittleEndian.encode()) > 4096
+    monkeypatch.setattr(reader, "MAX_BYTES", 4 << 20)
+    monkeypatch.setattr(zlib, "decompress", None)
+    with pytest.raises(ImageError, match="inflates to more than 4 MiB"):
+        decode_radiograph(data, "a.dcm")
+    assert identity_of_file(data) is None
+
+
+def test_another_element_may_name_the_deflated_syntax() -> None:
+    data = dicom(STORED, PatientComments=f"v{DeflatedExplicitVRLittleEndian}")
+    assert decode_radiograph(data, "a.dcm").pixels.shape == STORED.shape
+    assert identity_of_file(data)
 
 
 def test_damaged_files_never_raise_anything_else() -> None:

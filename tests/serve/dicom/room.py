@@ -51,6 +51,10 @@ class DicomRoom:
         """Wait until so many deliveries are given up."""
         _until(lambda: self.room.worklist.delivery_counts()["failed"] >= count or None, seconds)
 
+    def tried_in_vain(self, error: str, count: int, seconds: float = 20) -> None:
+        """Wait until so many deliveries have failed for this reason, and are to be tried again."""
+        _until(lambda: self._errors().count(error) >= count or None, seconds)
+
     def forgotten(self, seconds: float = 5) -> None:
         """Wait until no envelope is left."""
         _until(lambda: not list(self.room.state.envelopes.iterdir()) or None, seconds)
@@ -61,6 +65,10 @@ class DicomRoom:
             self.node.close()
             self.outbox.close()
             self.room.close()
+
+    def _errors(self) -> list[str | None]:
+        worklist = self.room.worklist
+        return [one.error for item in worklist.items(100) for one in worklist.deliveries(item.id)]
 
     def _finished(self) -> int:
         counts = self.room.worklist.counts()
