@@ -6,12 +6,17 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import tflite_model
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # the same for ONNX Runtime
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # tests that import OpenVINO themselves report nothing
+
+# the same examples each time; pytest --hypothesis-profile=default draws others
+hypothesis.settings.register_profile("fixed", derandomize=True)
+hypothesis.settings.load_profile("fixed")
 
 REPOSITORY = Path(__file__).parent.parent
 
