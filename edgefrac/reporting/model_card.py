@@ -35,7 +35,8 @@ def _what(contract: Contract) -> list[str]:
         f"- Architecture: {contract.architecture}",
         f"- Input: one grey radiograph, {size} x {size} px, `{contract.input.preprocess}`",
         f"- Evidence map: {contract.evidence}",
-        f"- Checkpoint: SHA-256 `{contract.checkpoint_sha256}`, source commit `{contract.source_commit}`",
+        f"- Checkpoint: SHA-256 `{contract.checkpoint_sha256}`"
+        + (f", source commit `{contract.source_commit}`" if contract.source_commit else ""),
     ]
     return ["\n".join(facts + [_task(task) for task in contract.tasks])]
 
@@ -82,7 +83,8 @@ def _further(name: str, metrics: Mapping[str, Any]) -> str:
 
 
 def _row(name: str, metrics: Mapping[str, Any]) -> list[str]:
-    return [name, str(metrics["n"]), str(metrics["positives"]), *(_figure(metrics, key) for key, _ in _FIGURES)]
+    counts = (str(metrics.get(key, "-")) for key in ("n", "positives"))
+    return [name, *counts, *(_figure(metrics, key) for key, _ in _FIGURES)]
 
 
 def _figure(metrics: Mapping[str, Any], key: str) -> str:

@@ -101,3 +101,10 @@ def test_it_says_how_many_radiographs_look_foreign() -> None:
     strange = {**METRICS, "foreign": 0.012, "foreign_ci": [0.004, 0.03]}
     assert "is said to: 0.012 [0.004, 0.030]" in model_card(examples.contract(), strange)
     assert "unlike the training radiographs" not in model_card(examples.contract(), METRICS)
+
+
+def test_figures_without_counts_and_networks_without_a_commit_leave_no_hole() -> None:
+    metrics = {"auroc": 0.9, "auroc_ci": [0.8, 0.95]}
+    made = model_card(examples.contract().model_copy(update={"source_commit": ""}), metrics)
+    assert "| all | - | - | 0.900 [0.800, 0.950] | - | - |" in made
+    assert "commit" not in made
