@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_watched_is_said(tmp_path: Path) -> None:
         WatchedFolder(None, tmp_path / "nowhere", 1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_no_file_is_lost_or_answered_twice(kills: int, tiny_tflite: Path, tmp_path: Path) -> None:
     chance, folder = random.Random(kills), tmp_path / "images"
     folder.mkdir()
