@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefrac.bundle import CERTIFICATE_PAGE, MODEL_CARD, PLAN, GoldenVector, expected, write_bundle
+from edgefrac.clock import created
 from edgefrac.contract import Precision
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
@@ -30,7 +31,7 @@ from edgefrac.reporting.model_card import model_card
 from edgefrac.runtimes.session import open_session
 from edgefrac.runtimes.torch import ExportableSession
 from edgefrac.targets.registry import Target, find
-from edgefrac.verification.certificate import Certificate, Data, created, environment
+from edgefrac.verification.certificate import Certificate, Data, environment
 
 PACKAGES = ("edgefrac", "torch", "timm", "numpy")  # and those of the targets
 _GOLDEN_SEED = 2026
