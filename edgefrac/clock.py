@@ -1,7 +1,7 @@
 """The one time that EdgeFrac writes into what it makes: that of ``SOURCE_DATE_EPOCH``, or none.
 
-See https://reproducible-builds.org/specs/source-date-epoch. The same inputs give the same bytes because no other clock is
-asked; times that are facts themselves (when a radiograph was received, how long a run took) are measured where they
+See https://reproducible-builds.org/specs/source-date-epoch. The same inputs give the same bytes because no other clock
+is asked; times that are facts themselves (when a radiograph was received, how long a run took) are measured where they
 occur.
 """
 

@@ -1,7 +1,7 @@
 """Writing so that a file or folder is there whole or not at all, and still there after a power failure.
 
 What is being made lies beside its final name as ``.NAME.PID-N.part`` and is held by a lock, which the system lets go of
-when the process ends, however it ends. So the next run knows what a killed one left, and ``clear`` removes it.
+when the process ends, however it ends. So the next run that writes there knows what a killed one left, and removes it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from edgefrac.errors import OutputError
@@ -58,6 +59,7 @@ def writing(path: Path, *, mode: int = 0o666, named: Path | None = None) -> Iter
     temporary = _beside(path, "part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_once(path.parent.absolute())
         held = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             _hold(held)
@@ -83,6 +85,7 @@ def making(folder: Path) -> Iterator[Path]:
     building = _beside(folder, "partial")
     try:
         building.mkdir(parents=True)
+        clear(folder.parent, folder.name)
         held = os.open(building, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _hold(held)
@@ -124,24 +127,34 @@ def settle(path: Path) -> None:
         os.close(handle)
 
 
-def clear(folder: Path, name: str = "") -> None:
-    """Remove what writers in ``folder`` whose processes are gone left unfinished, of ``name`` or of all.
+def clear(folder: Path, name: str) -> None:
+    """Remove what writers of ``name`` in ``folder`` whose processes are gone left unfinished.
 
     A former folder that was put aside when its process was killed comes back, where there is none in its place.
     """
-    pattern = glob.escape(name[:_LONGEST]) or "*"
     for kind in ("part", "partial", "former"):
-        for left in sorted(folder.glob(f".{pattern}.*.{kind}")):
-            if not _is_left(left):
-                continue
-            place = folder / (name or left.name[1:].rsplit(".", 2)[0])
+        for left in sorted(folder.glob(f".{glob.escape(name[:_LONGEST])}.*.{kind}")):
+            if _is_left(left):
+                with suppress(OSError):
+                    _put_away(left, folder / name)
+
+
+@cache
+def _clear_once(folder: Path) -> None:
+    """Remove unfinished files of other runs at the first write into a folder, since listing it may take a while."""
+    for left in folder.glob(".*.*-*.part"):
+        if _is_left(left):
             with suppress(OSError):
-                if kind == "former" and not place.exists():
-                    left.rename(place)
-                elif left.is_dir():
-                    shutil.rmtree(left)
-                else:
-                    left.unlink()
+                left.unlink()
+
+
+def _put_away(left: Path, place: Path) -> None:
+    if left.suffix == ".former" and not place.exists():
+        left.rename(place)
+    elif left.is_dir():
+        shutil.rmtree(left)
+    else:
+        left.unlink()
 
 
 def _beside(path: Path, kind: str) -> Path:

@@ -29,6 +29,6 @@ def test_without_it_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("epoch", ["yesterday", "1.5", " 1", "1_000", "٣", "9" * 30, "-1"])
 def test_what_is_no_whole_number_of_seconds_is_wrong_usage(epoch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
-    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH=.*: not a number of seconds since 1970") as caught:
+    with pytest.raises(UsageError, match=r"SOURCE_DATE_EPOCH=.*: not a number of seconds since 1970") as caught:
         created()
     assert caught.value.hint

@@ -126,13 +126,14 @@ def test_what_a_killed_process_left_is_cleared_and_not_what_a_running_one_holds(
         process.stdout.readline()
         before = set(tmp_path.iterdir())
         assert len(before) == 5
-        durable.clear(tmp_path)
+        for name in ("file", "made"):
+            durable.clear(tmp_path, name)
         assert set(tmp_path.iterdir()) == before
         process.stdin.write("\n")
     durable.clear(tmp_path, "made")
     assert len(set(tmp_path.iterdir())) == 4
-    durable.clear(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.b.part", ".note.part", ".x.99999999-0.other"]
+    durable.write(tmp_path / "another", b"")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.b.part", ".note.part", ".x.99999999-0.other", "another"]
 
 
 def test_what_is_held_stays_though_its_number_is_of_no_process_here(tmp_path: Path) -> None:
@@ -140,9 +141,9 @@ def test_what_is_held_stays_though_its_number_is_of_no_process_here(tmp_path: Pa
     with durable.writing(tmp_path / "file") as temporary:
         foreign = tmp_path / ".file.99999999-0.part"
         os.link(temporary, foreign)
-        durable.clear(tmp_path)
+        durable.clear(tmp_path, "file")
         assert foreign.exists()
-    durable.clear(tmp_path)
+    durable.clear(tmp_path, "file")
     assert not foreign.exists()
 
 

@@ -1,4 +1,4 @@
-"""How a command ends before its work is done: by a signal, for want of memory or of space. Each in one line, and a hint."""
+"""How a command ends before its work is done: by a signal, for want of memory or of space; in one line, with a hint."""
 
 from __future__ import annotations
 

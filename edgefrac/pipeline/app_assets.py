@@ -95,7 +95,6 @@ def write_app_assets(bundle: Bundle, folder: Path) -> App:
     if certificate is None or certificate.verdict.verdict != "passed":
         raise GateError(f"{bundle.source}: the gate did not pass {name}", hint="export it again with --data")
     target = folder / FOLDER
-    durable.clear(folder, FOLDER)
     with durable.making(target) as building:
         return _write(bundle, name, building)
 

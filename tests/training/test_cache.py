@@ -196,7 +196,7 @@ def test_no_readable_image_at_all(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(OutputError, match="taken.*: cannot be written"):
+    with pytest.raises(OutputError, match=r"taken.*: cannot be written"):
         pack(dataset(Scripted(10)), SIZE, tmp_path / "taken", silent)
 
 
