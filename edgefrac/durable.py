@@ -84,8 +84,8 @@ def making(folder: Path) -> Iterator[Path]:
     """
     building = _beside(folder, "partial")
     try:
-        building.mkdir(parents=True)
         clear(folder.parent, folder.name)
+        building.mkdir(parents=True)
         held = os.open(building, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _hold(held)
