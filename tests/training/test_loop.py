@@ -100,7 +100,7 @@ def test_on_a_full_disk_the_last_epoch_stays(data: TrainingSet, tmp_path: Path) 
 
 def test_a_full_disk_for_the_figures_is_told_too(data: TrainingSet, tmp_path: Path) -> None:
     (tmp_path / "tensorboard").write_text("a file where a folder should be")
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         fit(RECIPE, data, tmp_path, resume=False, progress=False)
 
 

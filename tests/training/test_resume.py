@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_state_of_another_version(state: Path) -> None:
-    state.write_bytes(state.read_bytes().replace(b"edgefrac.training-state/1", b"edgefrac.training-state/9"))
+    state.write_bytes(state.read_bytes().replace(b"edgefrac.training-state/2", b"edgefrac.training-state/9"))
     with pytest.raises(CheckpointError, match=r"another version of EdgeFrac \(edgefrac\.training-state/9\)") as caught:
         SafetensorsIO().load_checkpoint(state)
     assert str(state) in str(caught.value) and "--resume" in caught.value.hint
