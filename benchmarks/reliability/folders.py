@@ -15,14 +15,15 @@ from safetensors import safe_open
 from edgefrac.digest import file_sha256
 
 LOGS = ("events.out.tfevents.*", "hparams.yaml", "metrics.csv")  # lines are appended as a run goes on
+_LOCKS = ("_lock", "*.lock")  # held, never filled
 _UNFINISHED = re.compile(r"^\..*\.(part|partial|former)$")
 
 
 def files(root: Path) -> Iterator[Path]:
-    """All files under final names, logs aside, in order."""
+    """All files under final names, logs and locks aside, in order."""
     for path in sorted(root.rglob("*")):
         hidden = any(_UNFINISHED.match(part) for part in path.relative_to(root).parts)
-        if path.is_file() and not hidden and not any(path.match(log) for log in LOGS):
+        if path.is_file() and not hidden and not any(path.match(other) for other in (*LOGS, *_LOCKS)):
             yield path
 
 

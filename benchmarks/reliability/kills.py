@@ -44,13 +44,13 @@ def kill_training(work: Path, kills: int, chance: random.Random, tick: Tick) -> 
         for seconds in _moments(chance, result, kills):
             if not kill_after(seconds, command, cut):
                 break
-            result.struck(seconds, unfinished(cut), broken(cut))
+            result.struck(seconds, unfinished(cut / "runs"), broken(cut / "runs"))
             tick()
         else:
             run(command, cut)
         result.runs_that_ended += 1
         result.compare(wanted, digests(cut / "runs"))
-        result.unfinished_at_the_end += unfinished(cut)
+        result.unfinished_at_the_end += unfinished(cut / "runs")
     return result
 
 
