@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac import durable
 from edgefrac.contract import Contract, Task
-from edgefrac.errors import ImageError, MissingDecoderError, OutputError, UsageError
+from edgefrac.errors import ImageError, MissingDecoderError, UsageError
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.voi import WindowChoice
@@ -118,7 +119,7 @@ class OverlayFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot write overlays there ({error.strerror})") from None
+            raise durable.refused(folder, error) from None
 
     def write(
         self, radiograph: Radiograph, prediction: Prediction, contract: Contract, source: Path, caution: str = ""

@@ -19,7 +19,8 @@ from lightning.pytorch.strategies import DDPStrategy
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from edgefrac.errors import OutputError, UsageError
+from edgefrac import durable
+from edgefrac.errors import UsageError
 from edgefrac.models.network import FRACTURE, FractureNet, TaskSpec
 from edgefrac.training.allocator import keep_memory
 from edgefrac.training.cache import Pack
@@ -84,6 +85,17 @@ class _Averaging(EMAWeightAveraging):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Again, where ``on_train_end`` did it."""
         self._copy_average_to_current(pl_module)
+
+
+class _LastEpoch(ModelCheckpoint):
+    """Keeps one state under one name, and nothing of itself in it: the same run gives the same bytes in any folder."""
+
+    def state_dict(self) -> dict[str, object]:
+        """Not even the folder's path."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        """There is nothing."""
 
 
 def packed_batches(data: TrainingSet, sampler: Sampler[int], batch_size: int) -> Batches:
@@ -161,7 +173,7 @@ def run(
     Raises CheckpointError, OutputError, TrainingError.
     """
     keep_memory()
-    keep = ModelCheckpoint(dirpath=state.parent, filename=state.stem, save_top_k=1, enable_version_counter=False)
+    keep = _LastEpoch(dirpath=state.parent, filename=state.stem, save_top_k=1, enable_version_counter=False)
     keep.FILE_EXTENSION = state.suffix
     shown = [RichProgressBar(console_kwargs={"stderr": True})] if progress else []  # stdout is for results
     with warnings.catch_warnings():
@@ -190,7 +202,7 @@ def run(
         try:
             trainer.fit(task, loader, ckpt_path=state if resume and state.exists() else None)
         except OSError as error:
-            raise OutputError(f"{state.parent}: cannot write ({error.strerror or error})") from error
+            raise durable.refused(state.parent, error) from error
 
 
 def _lightning_precision(wanted: str) -> Literal["32-true", "bf16-mixed"]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from edgefrac.errors import CheckpointError, OutputError
+from edgefrac.errors import CheckpointError
+from edgefrac.models.tensor_file import save_tensors
 
-_KEY, _FORMAT_KEY, _FORMAT = "state", "format", "edgefrac.training-state/1"
+_KEY, _FORMAT = "state", "edgefrac.training-state/2"
 
 
 class SafetensorsIO(CheckpointIO):
@@ -24,17 +22,8 @@ class SafetensorsIO(CheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write atomically; raises OutputError, after which the previous state is still there."""
         tensors: dict[str, torch.Tensor] = {}
-        document = _encode(checkpoint, tensors)
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata={_KEY: json.dumps(document), _FORMAT_KEY: _FORMAT})
-            temporary.replace(target)
-        except (OSError, SafetensorError) as error:
-            with contextlib.suppress(OSError):  # the folder itself may be what is wrong
-                temporary.unlink(missing_ok=True)
-            raise OutputError(f"{target}: cannot save the training state ({error})") from error
+        document = {"format": _FORMAT, "state": _encode(checkpoint, tensors)}
+        save_tensors(Path(path), tensors, {_KEY: json.dumps(document)})  # one key: several come in any order
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Read what ``save_checkpoint`` wrote; raises CheckpointError."""
@@ -42,15 +31,16 @@ class SafetensorsIO(CheckpointIO):
             with safe_open(Path(path), framework="pt") as file:
                 facts = file.metadata() or {}
                 document = json.loads(facts[_KEY])
+                written_as = document.get("format", "none named")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError, AttributeError) as error:
             raise CheckpointError(f"{path}: corrupt training state", hint="start again without --resume") from error
-        if facts.get(_FORMAT_KEY) != _FORMAT:
+        if written_as != _FORMAT:
             raise CheckpointError(
-                f"{path}: training state of another version of EdgeFrac ({facts.get(_FORMAT_KEY, 'none named')})",
+                f"{path}: training state of another version of EdgeFrac ({written_as})",
                 hint="go on with that version, or start again without --resume",
             )
-        state: dict[str, Any] = _decode(document, tensors)
+        state: dict[str, Any] = _decode(document["state"], tensors)
         return state
 
     def remove_checkpoint(self, path: Any) -> None:

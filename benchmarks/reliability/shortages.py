@@ -1,0 +1,178 @@
+"""Every command that writes, on a full disk, into a folder that cannot be written, and with too little memory.
+
+    python -m benchmarks.reliability.shortages [--only COMMAND …] [--steps 6] [--out FILE]
+
+Disks are filled by a limit on the size of files, of as many sizes as there are steps, from nothing to more than the
+largest file made; memory by a limit on data. Right is: status 0 with all files whole, or status 2 with one line that
+names the cause and one with the next step; what was there before is as it was, and nothing half written is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.reliability.folders import broken, digests, unfinished
+from benchmarks.reliability.killing import run
+from benchmarks.reliability.toy import GATED, RELEASE, edgefrac, environment, write_recipes
+
+_GATE = ("--recipe", "export.yaml", "--data", GATED)
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "data phantom": ("data", "phantom", "out/phantoms", "-n", "3"),
+    "data split": ("data", "split", GATED, "--out", "out/split.json", "--folds", "3"),
+    "data audit": ("data", "audit", GATED, "--out", "out/audit.html"),
+    "predict --overlay": ("predict", "phantom.png", "--model", "bundle", "--overlay", "out/overlays"),
+    "predict --out": ("predict", "phantom.png", "--model", "bundle", "--out", "out/parquet", "--processes", "1"),
+    "evaluate": ("evaluate", "--model", "bundle", "--data", GATED),
+    "explain": ("explain", "phantom.png", "--model", "bundle", "--out", "out/explained.png"),
+    "bundle": ("bundle", "bundle", "--app", "out"),
+    "bench": ("bench", "bundle", "--device", "cpu", "--seconds", "0.05", "--report", "out/report.html"),
+    "export": ("export", RELEASE, *_GATE, "--out", "out/bundle"),
+    "train": ("train", "train.yaml", "--out", "out"),
+    "sweep": ("sweep", "sweep.yaml", "--out", "out/sweep", "--trials", "1"),
+}
+_MEMORY = (24, 3000)
+"""MiB: from less than Python needs to start, to more than any of them takes."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one command ended; ``faults`` is what should not have been."""
+
+    command: str
+    shortage: str
+    status: int
+    said: str
+    faults: tuple[str, ...]
+
+
+def under(shortage: str, limit: Callable[[], None] | None, command: str, work: Path, prefix: Sequence[str]) -> Outcome:
+    """Run it where something is short, and look at how it ended and what is left."""
+    out = work / "out"
+    before = digests(out)
+    temporary = work / "temporary"
+    temporary.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [*prefix, *edgefrac(*COMMANDS[command])],
+        cwd=work,
+        env=environment(TMPDIR=str(temporary)),
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+        timeout=600,
+    )
+    faults = [*broken(out), *(f"left: {name}" for name in unfinished(out))]
+    if done.returncode:
+        after = digests(out)
+        faults += [f"changed: {name}" for name, digest in before.items() if after.get(name) != digest]
+        faults += list(_misspoken(done.returncode, done.stderr))
+    errors = [line for line in done.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
+    said = "; ".join(errors) or (done.stderr.strip().splitlines() or [""])[-1]
+    return Outcome(command, shortage, done.returncode, said, tuple(faults))
+
+
+def _misspoken(status: int, said: str) -> Iterator[str]:
+    if status < 0:
+        yield f"ended by {signal.Signals(-status).name}"
+        return
+    if status != 2:
+        yield f"status {status}"
+    if said.count("\nerror: ") + said.startswith("error: ") != 1:
+        yield "not one line of error"
+    if "hint: " not in said:
+        yield "no next step"
+    yield from (word for word in ("Traceback", "internal error") if word in said)
+
+
+def full_disk(size: int) -> Callable[[], None]:
+    """No file may grow beyond ``size`` bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def little_memory(mebibytes: int) -> Callable[[], None]:
+    """No more data than that, in memory."""
+    return lambda: resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
+
+
+def bound_by_permissions() -> Sequence[str] | None:
+    """A prefix under which permissions count, though root runs it; None where there is none."""
+    if os.geteuid():
+        return ()
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--bounding-set=-dac_override,-dac_read_search,-fowner") if setpriv else None
+
+
+def prepare(work: Path) -> None:
+    """Recipes, a phantom, a checkpoint and a bundle."""
+    write_recipes(work, epochs=1)
+    run(edgefrac("train", "train.yaml", "--out", "."), work)
+    run(edgefrac("export", RELEASE, *_GATE, "--out", "bundle"), work)
+    run(edgefrac("data", "phantom", "phantoms", "-n", "2"), work)
+    next((work / "phantoms").rglob("*.png")).rename(work / "phantom.png")
+
+
+def strike(command: str, work: Path, steps: int, tick: Callable[[], object] = lambda: None) -> Iterator[Outcome]:
+    """Every shortage for one command; ``work`` is as ``prepare`` leaves it."""
+    out = work / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    if (prefix := bound_by_permissions()) is not None and command != "evaluate":
+        out.chmod(0o555)
+        yield under("folder that cannot be written", None, command, work, prefix)
+        out.chmod(0o755)
+        tick()
+    run(edgefrac(*COMMANDS[command]), work)
+    largest = max((path.stat().st_size for path in out.rglob("*") if path.is_file()), default=4096)
+    for step in range(steps):
+        shutil.rmtree(out)
+        out.mkdir()
+        if step % 2:  # something is there already
+            run(edgefrac(*COMMANDS[command]), work)
+        size = int(1.1 * largest * step / max(1, steps - 1))
+        yield under(f"disk full after {size} bytes", full_disk(size), command, work, ())
+        tick()
+    low, high = _MEMORY
+    for step in range(steps):
+        size = int(low * (high / low) ** (step / max(1, steps - 1)))
+        yield under(f"{size} MiB of memory", little_memory(size), command, work, ())
+        tick()
+
+
+def main() -> None:
+    """Let everything be short, and print how each ended."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=COMMANDS, default=list(COMMANDS), metavar="COMMAND")
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--out", type=Path, help="write all outcomes there as JSON")
+    given = parser.parse_args()
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        prepare(work)
+        for command in track(given.only, "commands", console=Console(stderr=True)):
+            outcomes += strike(command, work, given.steps)
+    table = Table("command", "shortage", "status", "said", "faults")
+    for one in outcomes:
+        table.add_row(one.command, one.shortage, str(one.status), one.said[:200], "\n".join(one.faults))
+    Console().print(table)
+    if given.out:
+        given.out.write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n", encoding="utf-8")
+    if any(one.faults for one in outcomes):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

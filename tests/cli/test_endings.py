@@ -1,0 +1,116 @@
+"""How commands end before their time: by signals, and for want of memory or space, in plain words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgefrac.cli import main
+from edgefrac.errors import ImageError, OutputError
+from tests.cli.test_main import _fail_with
+
+
+def _said(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ") and hint.startswith("hint: ")
+    return error, hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried …"),
+        RuntimeError("std::bad_alloc"),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_want_of_memory_is_no_internal_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fail_with(monkeypatch, error)
+    assert main.main(["doctor"]) == 2
+    said, hint = _said(capsys)
+    assert said == "error: not enough memory for edgefrac doctor"
+    assert hint == "hint: end other programs, or take a machine with more memory"
+
+
+def test_want_of_memory_behind_an_error_of_our_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = ImageError("a.dcm: damaged")
+    error.__cause__ = MemoryError()
+    _fail_with(monkeypatch, error)
+    assert main.main(["doctor"]) == 2
+    assert _said(capsys)[0] == "error: not enough memory for edgefrac doctor"
+
+
+def test_space_that_runs_out_where_nobody_looked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fail_with(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "scratch.bin"))
+    assert main.main(["doctor"]) == 2
+    said, hint = _said(capsys)
+    assert said == "error: scratch.bin: cannot be written (No space left on device)" and "free some space" in hint
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [("train", "with --resume goes on"), ("export", "no bundle was changed"), ("sweep", "trials that are missing")],
+)
+def test_the_next_step_is_that_of_the_command(
+    command: str, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OutputError("x: cannot be written (No space left on device)", hint="free some space")
+
+    monkeypatch.setattr("edgefrac.recipes.find_recipe", fail)
+    monkeypatch.setattr("edgefrac.pipeline.export.export_bundle", fail)
+    assert main.main([command, "toy"]) == 2
+    said = _said(capsys)[1]
+    assert said.startswith("hint: free some space; then ") and hint in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_in_one_line_with_the_next_step(number: signal.Signals, tmp_path: Path) -> None:
+    out = tmp_path / "phantoms"
+    command = [sys.executable, "-m", "edgefrac", "data", "phantom", str(out), "-n", "100000", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while len(list(out.rglob("*.png"))) < 3 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(number)
+            said, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + number
+    lines = [line for line in told.splitlines() if line.strip() and "writing phantoms" not in line]
+    assert (
+        lines[0] == f"error: ended by {number.name}" and "give the same command again" in lines[1] and len(lines) == 2
+    )
+    assert f'"error": "ended by {number.name}"' in said
+    assert not list(out.rglob(".*")) and not (out / "phantoms.json").exists()
+
+
+def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``nohup``, and as shells do for what runs in the background."""
+    seen = []
+    monkeypatch.setattr(
+        "edgefrac.runtimes.devices.targets", lambda: seen.append(signal.getsignal(signal.SIGINT)) or sys.exit(0)
+    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert main.main(["doctor"]) == 0
+        assert seen == [signal.SIG_IGN] == [signal.getsignal(signal.SIGINT)]
+    finally:
+        signal.signal(signal.SIGINT, before)
