@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edgefrac import durable
 from edgefrac.archive.listing import ArchiveFile
-from edgefrac.datasets.files import write_atomically
 from edgefrac.errors import MissingExtraError, OutputError, UsageError
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import FilePrediction
@@ -169,7 +169,7 @@ class Results:
                 raise OutputError(
                     f"{self._folder}: holds other files, such as {min(others)}", hint="choose another --out"
                 )
-            write_atomically(path, manifest.model_dump_json(indent=1).encode())
+            durable.write(path, manifest.model_dump_json(indent=1).encode())
             return
         try:
             there = Manifest.model_validate_json(path.read_bytes())
@@ -214,7 +214,7 @@ def _write(part: Path, table: pa.Table) -> None:
 
     content = io.BytesIO()
     pq.write_table(table, content, compression="zstd")
-    write_atomically(part, content.getvalue())
+    durable.write(part, content.getvalue())
 
 
 def _strings(names: Collection[str]) -> pa.Array:

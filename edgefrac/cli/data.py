@@ -38,9 +38,9 @@ def audit(
 ) -> None:
     """Find unreadable files, copies, leaks, contradictions, impossible boxes and shortcuts; write an HTML report."""
     with results(as_json) as emit:
+        from edgefrac import durable
         from edgefrac.auditing import audit as run
         from edgefrac.datasets import load_folds, open_dataset
-        from edgefrac.datasets.files import write_atomically
         from edgefrac.reporting.audit_page import audit_page
         from edgefrac.workers.pool import usable_cores
 
@@ -48,7 +48,7 @@ def audit(
         dataset = open_dataset(data)
         note(f"{dataset.name}: {len(dataset)} radiographs")
         audited = run(dataset, split=folds, workers=usable_cores(), track=track)
-        write_atomically(out, audit_page(audited.audit, audited.looks).encode("utf-8"))
+        durable.write(out, audit_page(audited.audit, audited.looks).encode("utf-8"))
         document = audited.audit.model_dump(mode="json", by_alias=True) | {"report": str(out)}
         emit(document if as_json else _audit_table(document))
     if audited.audit.finding("unreadable"):
@@ -95,13 +95,13 @@ def phantom(
 ) -> None:
     """Make phantoms: synthetic radiographs with exact labels and masks. Not clinical images."""
     with results(as_json) as emit:
-        from edgefrac.datasets.files import write_atomically
+        from edgefrac import durable
         from edgefrac.datasets.phantom import contact_sheet, phantom_dataset, write_phantoms
 
         dataset = phantom_dataset(count, seed, difficulty=difficulty, task=task, modality=modality)
         write_phantoms(dataset, out, form.value, track)
         if sheet:
-            write_atomically(sheet, contact_sheet(dataset))
+            durable.write(sheet, contact_sheet(dataset))
         positives = sum(sample.label > 0 for sample in dataset.samples)
         document = {"out": str(out), "n": len(dataset), "positives": positives, "seed": seed}
         emit(document if as_json else f"{len(dataset)} phantoms, {positives} fractured, in {out}")

@@ -23,6 +23,7 @@ from edgefrac.cli import (
     train,
     verify,
 )
+from edgefrac.cli.endings import InterruptedBySignal, ended_by_signals, go_on, want_of_means
 from edgefrac.errors import EdgeFracError, MissingExtraError
 
 app = typer.Typer(
@@ -76,17 +77,25 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
     try:
-        app(given, prog_name="edgefrac")
+        with ended_by_signals():
+            app(given, prog_name="edgefrac")
+    except InterruptedBySignal as interrupted:
+        _say(given, EdgeFracError(f"ended by {interrupted.name}", hint=go_on(given)))
+        return int(interrupted.code or 0)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 0
     except Exception as error:
         if debug:
             raise
-        return _report(given, _in_plain_words(error, given))
+        told = _in_plain_words(error, given)
+        _say(given, told)
+        return told.exit_status
     return 0
 
 
 def _in_plain_words(error: Exception, arguments: list[str]) -> EdgeFracError:
+    if told := want_of_means(error, arguments):
+        return told
     if isinstance(error, EdgeFracError):
         return error
     if isinstance(error, ModuleNotFoundError):
@@ -104,11 +113,10 @@ def _in_plain_words(error: Exception, arguments: list[str]) -> EdgeFracError:
     return EdgeFracError(f"internal error: {cause}", hint="run it again with --debug for the traceback, and report it")
 
 
-def _report(arguments: list[str], error: EdgeFracError) -> int:
+def _say(arguments: list[str], error: EdgeFracError) -> None:
     """Say what went wrong, on standard error; with ``--json``, standard output is a JSON document all the same."""
     print(f"error: {error.message}", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
     if "--json" in arguments:
         print(json.dumps({"error": error.message, "hint": error.hint}))
-    return error.exit_status

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgefrac import durable
 from edgefrac.datasets.copies.moved import moved_copies
 from edgefrac.datasets.copies.whole import whole_copies
-from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.findings import Findings
 from edgefrac.datasets.sample import Dataset
 from edgefrac.datasets.survey import Look, survey
@@ -41,7 +41,7 @@ class Duplicates(BaseModel):
 
     def save(self, path: Path) -> None:
         """Write as JSON; raises ``OutputError``."""
-        write_atomically(path, self.model_dump_json(by_alias=True, indent=1).encode())
+        durable.write(path, self.model_dump_json(by_alias=True, indent=1).encode())
 
 
 def load_duplicates(path: Path) -> Duplicates:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgefrac import durable
 from edgefrac.contract import remembered
 from edgefrac.datasets.duplicates import Duplicates
-from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError
 
@@ -87,7 +87,7 @@ class Folds(BaseModel):
 
     def save(self, path: Path) -> None:
         """Write as JSON; raises ``OutputError``."""
-        write_atomically(path, self.model_dump_json(by_alias=True, indent=1).encode())
+        durable.write(path, self.model_dump_json(by_alias=True, indent=1).encode())
 
 
 def make_folds(

@@ -8,9 +8,8 @@ Opacity, contour lines and a marker at the peak say the same thing, so that noth
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac import durable
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
-from edgefrac.errors import OutputError
 from edgefrac.imaging.evidence import evidence_peak
 from edgefrac.imaging.heat import CONTOURS, FULL_SCALE, coloured, painted
 from edgefrac.imaging.preprocess import Placement
@@ -99,16 +98,9 @@ def beside(pictures: Sequence[Image], titles: Sequence[str]) -> Image:
 
 def save_overlay(image: Image, path: Path) -> None:
     """Write a PNG whole or not at all; raises ``OutputError``."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            image.save(file, "PNG")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    durable.write(path, written.getvalue())
 
 
 def _frame(draw: ImageDraw, region: Region, left: float, scale: float) -> None:

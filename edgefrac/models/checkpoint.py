@@ -7,20 +7,18 @@ bundled checkpoint must be small); the network is then *defined* by the rounded 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from edgefrac.contract import Familiar, TrainingData
-from edgefrac.errors import CheckpointError, OutputError, UsageError
+from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.network import FractureNet, TaskSpec
+from edgefrac.models.tensor_file import save_tensors
 
 _KEY = "edgefrac"
 
@@ -71,15 +69,7 @@ def save_checkpoint(path: Path, network: FractureNet, info: CheckpointInfo, *, h
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={_KEY: info.model_dump_json()})
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):  # the folder itself may be what is wrong
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot write the checkpoint ({error})", hint="choose another folder") from error
+    save_tensors(path, tensors, {_KEY: info.model_dump_json()})
 
 
 def read_info(path: Path) -> CheckpointInfo:

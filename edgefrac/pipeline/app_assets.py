@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgefrac import durable
 from edgefrac.bundle import (
     CERTIFICATE,
     CERTIFICATE_PAGE,
@@ -38,7 +38,7 @@ from edgefrac.bundle import (
 from edgefrac.contract import Contract
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.digest import file_sha256
-from edgefrac.errors import BundleError, GateError, OutputError
+from edgefrac.errors import BundleError, GateError
 from edgefrac.explanation import Explained, explained, heat_of, located
 from edgefrac.imaging.appearance import APPEARANCE
 from edgefrac.imaging.familiarity import COLOURED, distance
@@ -95,17 +95,8 @@ def write_app_assets(bundle: Bundle, folder: Path) -> App:
     if certificate is None or certificate.verdict.verdict != "passed":
         raise GateError(f"{bundle.source}: the gate did not pass {name}", hint="export it again with --data")
     target = folder / FOLDER
-    building = target.with_name(f".{FOLDER}.{os.getpid()}.partial")
-    try:
-        building.mkdir(parents=True)
-        app = _write(bundle, name, building)
-        shutil.rmtree(target, ignore_errors=True)
-        building.rename(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return app
+    with durable.making(target) as building:
+        return _write(bundle, name, building)
 
 
 def _model_of(bundle: Bundle) -> str:

@@ -10,12 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from edgefrac import durable
 from edgefrac.bundle import CERTIFICATE_PAGE, MODEL_CARD, PLAN, GoldenVector, expected, write_bundle
+from edgefrac.clock import created
 from edgefrac.contract import Precision
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
 from edgefrac.datasets.sample import Dataset
-from edgefrac.errors import OutputError, UsageError
+from edgefrac.errors import UsageError
 from edgefrac.evaluation import Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.gating import Ingredients, Judged, make_and_judge
@@ -30,7 +32,7 @@ from edgefrac.reporting.model_card import model_card
 from edgefrac.runtimes.session import open_session
 from edgefrac.runtimes.torch import ExportableSession
 from edgefrac.targets.registry import Target, find
-from edgefrac.verification.certificate import Certificate, Data, created, environment
+from edgefrac.verification.certificate import Certificate, Data, environment
 
 PACKAGES = ("edgefrac", "torch", "timm", "numpy")  # and those of the targets
 _GOLDEN_SEED = 2026
@@ -81,6 +83,8 @@ class ExportResult:
 def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> ExportResult:
     """Convert, quantize, gate and bundle; raises an EdgeFracError where that cannot even be tried."""
     started = time.monotonic()
+    created()  # raises now, not after all the work
+    durable.clear(request.out.parent, request.out.name)
     recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
     asked = {"precision": request.precision, "quantizer": request.quantizer, "strict": request.strict}
     recipe = ExportRecipe.model_validate({**recipe.model_dump(), **{k: v for k, v in asked.items() if v}})
@@ -222,8 +226,5 @@ def _row(judged: Judged, bundle: Path | None) -> dict[str, Any]:
 def _keep_rejected(judged: list[Judged], out: Path) -> None:
     """Beside the bundle, never in it, and under a name that no runtime loads by accident."""
     for file in (file for j in judged if not j.passed for file in j.files):
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, out.parent / f"{file.name}.rejected")
-        except OSError as error:
-            raise OutputError(f"{out.parent}: cannot keep {file.name} ({error.strerror or error})") from error
+        with durable.writing(out.parent / f"{file.name}.rejected") as kept:
+            shutil.copyfile(file, kept)

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from edgefrac import durable
 from edgefrac.datasets import fracture_task, open_dataset
-from edgefrac.datasets.files import write_atomically
 from edgefrac.datasets.sample import Dataset
 from edgefrac.pipeline.material import packed_side
 from edgefrac.progress import Track
@@ -50,7 +50,7 @@ def write_preview(recipe: Recipe, data: str, out: Path, track: Track) -> list[st
         generator, located = step_generator(recipe, draw), torch.tensor([True])
         columns.append(_tiles(augment_batch(batch, stage, recipe.augmentation, generator, located)))
     caption = f"{recipe.name}: radiographs of {dataset.name} as packed, then as training sees them; fractures outlined"
-    write_atomically(out, _sheet(columns, caption))
+    durable.write(out, _sheet(columns, caption))
     return [s.id for s in shown]
 
 

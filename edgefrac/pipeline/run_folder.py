@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgefrac.datasets.files import write_atomically
+from edgefrac import durable
 from edgefrac.errors import RecipeError
 from edgefrac.training.recipe import Recipe
 
@@ -30,7 +30,7 @@ def claim(run: Path, recipe: Recipe, *, resume: bool) -> None:
                 f"{run}: holds a run with {key} {before!r}, and the recipe says {now!r}{others}",
                 hint=f"go on with {key}={before}, or train under another name=… or --out, or remove the folder",
             )
-    write_atomically(stored, recipe.model_dump_json(indent=1).encode())
+    durable.write(stored, recipe.model_dump_json(indent=1).encode())
 
 
 def _changed(stored: Path, recipe: Recipe) -> list[tuple[str, Any, Any]]:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgefrac import __version__
+from edgefrac import __version__, durable
 from edgefrac.contract import TrainingData, pack_hashes
-from edgefrac.datasets.files import write_atomically
 from edgefrac.errors import UsageError
 from edgefrac.evaluation import figures_document, multilabel_document
 from edgefrac.models.checkpoint import CheckpointInfo, TaskState, save_checkpoint
@@ -85,7 +84,7 @@ def _run(request: StudyRequest, note: Note, track: Track, progress: bool) -> dic
         "out_of_fold": _pooled(validations),
         "folds": [{"fold": fold, **_pooled([v])} for fold, v in zip(wanted, validations, strict=True)],
     }
-    write_atomically(run / "results.json", json.dumps(result, indent=1).encode())
+    durable.write(run / "results.json", json.dumps(result, indent=1).encode())
     return result
 
 
@@ -155,7 +154,7 @@ def _measure_fold(
         "threshold": states[0].threshold,
         "tasks": _further_answers(states, held_out, probability),
     }
-    write_atomically(folder / "validation.json", json.dumps(document).encode())
+    durable.write(folder / "validation.json", json.dumps(document).encode())
 
 
 def trained_fold(recipe: Recipe, material: Material, fold: int, folder: Path) -> Trained:

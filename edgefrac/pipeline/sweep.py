@@ -20,7 +20,7 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from edgefrac.datasets.files import write_atomically
+from edgefrac import durable
 from edgefrac.errors import MissingExtraError, OutputError
 from edgefrac.models.network import FractureNet
 from edgefrac.pipeline.freezing import HeldOut
@@ -69,8 +69,8 @@ def run_sweep(request: SweepRequest, *, note: Note, track: Track, progress: bool
         trials = study.get_trials(deepcopy=False)
     document = _document(sweep, arena, trials)
     _write_best(request, document)
-    write_atomically(out / "pareto.png", _figure(document))
-    write_atomically(out / "sweep.json", json.dumps(document, indent=1, allow_nan=False).encode())
+    durable.write(out / "pareto.png", _figure(document))
+    durable.write(out / "sweep.json", json.dumps(document, indent=1, allow_nan=False).encode())
     return document
 
 
@@ -246,7 +246,7 @@ def _write_best(request: SweepRequest, document: Mapping[str, Any]) -> None:
         f"# Trial {document['best']} of the sweep '{sweep.recipe.name}': {in_words(params)}.\n"
         f"# Everything else is as in its base recipe, '{sweep.base.name}'; split.json lies beside this file.\n"
     )
-    write_atomically(request.out / "best.yaml", (text + yaml.safe_dump(recipe, sort_keys=False)).encode())
+    durable.write(request.out / "best.yaml", (text + yaml.safe_dump(recipe, sort_keys=False)).encode())
 
 
 def _figure(document: Mapping[str, Any]) -> bytes:

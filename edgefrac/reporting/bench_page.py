@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefrac.errors import MissingExtraError, OutputError, UsageError
+from edgefrac import durable
+from edgefrac.clock import created
+from edgefrac.errors import MissingExtraError, UsageError
 from edgefrac.reporting.accuracy_sections import (
     accuracy_section,
     checklists_section,
@@ -34,7 +34,6 @@ from edgefrac.reporting.bench_verdict import fastest, headline
 from edgefrac.reporting.blocks import Drawing, Section, flat
 from edgefrac.reporting.numbers import fixed, percent, plural, short
 from edgefrac.reporting.pages import render
-from edgefrac.verification.certificate import created
 
 _SECTIONS = (
     rows_section,
@@ -64,16 +63,7 @@ class KeyFigure:
 
 def write_report(report: BenchReport, path: Path) -> None:
     """Write .html, .md or .json, whole or not at all; raises UsageError for another suffix, OutputError."""
-    text = rendered(report, path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: the report cannot be written ({error.strerror})") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    durable.write(path, rendered(report, path).encode("utf-8"))
 
 
 def check_suffix(path: Path) -> None:

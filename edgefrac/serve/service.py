@@ -12,11 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefrac import durable
 from edgefrac.errors import BusyError, EdgeFracError, OutputError
 from edgefrac.serve.answer import Answer
 from edgefrac.serve.framing import Message
 from edgefrac.serve.readers import ReaderLostError, Readers
-from edgefrac.serve.state import State, remove, settle, store
+from edgefrac.serve.state import State, remove, store
 from edgefrac.serve.worklist import Item, Origin, Worklist, new_id
 
 log = logging.getLogger("edgefrac.serve")
@@ -204,9 +205,9 @@ class ReadingRoom:
     def _keep(self, part: Path, item: Item) -> None:
         """Give an image's numbers their name, on the disk before the answer counts."""
         try:
-            settle(part)
+            durable.settle(part)
             part.replace(self.state.images / item.id)
-            settle(self.state.images)
+            durable.settle(self.state.images)
         except OSError as error:
             raise OutputError(f"{self.state.root}: nothing can be stored there ({error.strerror})") from None
 

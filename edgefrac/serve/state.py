@@ -21,7 +21,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from edgefrac import durable
 from edgefrac.errors import OutputError, UsageError
+
+_OWNER_ONLY = 0o600
 
 
 class State:
@@ -68,20 +71,14 @@ def state_folder() -> Path:
 
 
 def store(path: Path, data: bytes) -> None:
-    """Write a file so that it is whole on the disk when this returns; raises ``OutputError``, and leaves nothing."""
-    try:
-        _write(path, data)
-    except OSError as error:
-        raise OutputError(f"{path.parent.parent}: nothing can be stored there ({error.strerror})") from None
+    """Write a file that only its owner may read, and which is whole on the disk when this returns.
 
-
-def settle(path: Path) -> None:
-    """Bring a file's content, or a folder's entries, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    Raises ``OutputError``, which names the folder of both, since the names of files may tell of patients.
+    """
+    folder = path.parent.parent
+    if not path.parent.is_dir():  # never made anew for all to read
+        raise OutputError(f"{folder}: cannot be written (a folder in it is gone)", hint="start the server again")
+    durable.write(path, data, mode=_OWNER_ONLY, named=folder)
 
 
 def remove(path: Path) -> None:
@@ -105,20 +102,5 @@ def _locked(path: Path) -> IO[bytes]:
 
 def _secret(path: Path) -> bytes:
     if not path.is_file():
-        _write(path, secrets.token_bytes(32))
+        durable.write(path, secrets.token_bytes(32), mode=_OWNER_ONLY)
     return path.read_bytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A file that only its owner may read, under a temporary name until it is on the disk."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        settle(path.parent)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

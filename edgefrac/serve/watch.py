@@ -23,11 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
+from edgefrac import durable
 from edgefrac.errors import BusyError, EdgeFracError, OutputError, UsageError
 from edgefrac.serve import numbers, pictures
 from edgefrac.serve.documents import item_document
 from edgefrac.serve.service import ReadingRoom
-from edgefrac.serve.state import remove, settle, store
+from edgefrac.serve.state import remove, store
 from edgefrac.serve.worklist import Item
 
 log = logging.getLogger("edgefrac.serve")
@@ -204,8 +205,8 @@ class WatchedFolder:
             store(folder / f"{target.name}{suffix}", content)
         if self._stands(name, stamp):
             source.replace(target)
-            settle(folder)
-            settle(self._folder)
+            durable.settle(folder)
+            durable.settle(self._folder)
         self._still.pop(name, None)
 
     def _stands(self, name: str, stamp: _Stamp) -> bool:

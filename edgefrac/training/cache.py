@@ -7,7 +7,6 @@ written as they come.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from edgefrac import durable
 from edgefrac.contract import PREPROCESS
 from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError, OutputError
@@ -57,11 +57,8 @@ def pack(dataset: Dataset, size: int, folder: Path, track: Track) -> Pack:
     path = folder / f"{dataset.name}-{size}-{_fingerprint(dataset)}.safetensors"
     opened = _open(path)
     if opened is None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _build(dataset, size, path, track)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot write packed images ({error.strerror or error})") from error
+        with durable.writing(path) as temporary:
+            _build(dataset, size, temporary, track)
         opened = _open(path)
     if opened is None:
         raise OutputError(f"{path}: packed images are not as they were written", hint="check the disk")
@@ -106,39 +103,33 @@ def _open(path: Path) -> Pack | None:
 
 
 def _build(dataset: Dataset, size: int, path: Path, track: Track) -> None:
-    """Write under a temporary name; the header comes last, when all is known."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """The header comes last, when all is known."""
     room = 1024 + _ROOM * len(dataset)
     facts: dict[str, Any] = {"format": _FORMAT, "kept": [], "sha256": [], "unreadable": []}
     masks: list[bytes] = []
     payload = hashlib.sha256()
-    try:
-        with temporary.open("wb") as file:
-            file.seek(8 + room)
-            for position, made in enumerate(track(_Prepared(dataset, size), f"packing {dataset.name} at {size} px")):
-                if isinstance(made, str):
-                    facts["unreadable"].append(made[:_LONGEST_REASON])
-                    continue
-                image, mask, digest = made
-                file.write(image)
-                payload.update(image)
-                masks.append(mask)
-                facts["kept"].append(position)
-                facts["sha256"].append(digest)
-            if not masks:
-                raise DatasetError(
-                    f"{dataset.name}: none of {len(dataset)} images could be read", hint=facts["unreadable"][0]
-                )
-            for mask in masks:
-                file.write(mask)
-                payload.update(mask)
-            facts["payload_sha256"] = payload.hexdigest()
-            file.seek(0)
-            file.write(room.to_bytes(8, "little") + _header(facts, size).ljust(room))
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.seek(8 + room)
+        for position, made in enumerate(track(_Prepared(dataset, size), f"packing {dataset.name} at {size} px")):
+            if isinstance(made, str):
+                facts["unreadable"].append(made[:_LONGEST_REASON])
+                continue
+            image, mask, digest = made
+            file.write(image)
+            payload.update(image)
+            masks.append(mask)
+            facts["kept"].append(position)
+            facts["sha256"].append(digest)
+        if not masks:
+            raise DatasetError(
+                f"{dataset.name}: none of {len(dataset)} images could be read", hint=facts["unreadable"][0]
+            )
+        for mask in masks:
+            file.write(mask)
+            payload.update(mask)
+        facts["payload_sha256"] = payload.hexdigest()
+        file.seek(0)
+        file.write(room.to_bytes(8, "little") + _header(facts, size).ljust(room))
 
 
 def _header(facts: dict[str, Any], size: int) -> bytes:

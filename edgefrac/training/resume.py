@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from edgefrac.errors import CheckpointError, OutputError
+from edgefrac.errors import CheckpointError
+from edgefrac.models.tensor_file import save_tensors
 
 _KEY, _FORMAT_KEY, _FORMAT = "state", "format", "edgefrac.training-state/1"
 
@@ -25,16 +23,7 @@ class SafetensorsIO(CheckpointIO):
         """Write atomically; raises OutputError, after which the previous state is still there."""
         tensors: dict[str, torch.Tensor] = {}
         document = _encode(checkpoint, tensors)
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata={_KEY: json.dumps(document), _FORMAT_KEY: _FORMAT})
-            temporary.replace(target)
-        except (OSError, SafetensorError) as error:
-            with contextlib.suppress(OSError):  # the folder itself may be what is wrong
-                temporary.unlink(missing_ok=True)
-            raise OutputError(f"{target}: cannot save the training state ({error})") from error
+        save_tensors(Path(path), tensors, {_KEY: json.dumps(document), _FORMAT_KEY: _FORMAT})
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Read what ``save_checkpoint`` wrote; raises CheckpointError."""

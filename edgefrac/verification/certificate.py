@@ -7,10 +7,8 @@ It says nothing of the machine but its processor and the versions installed, and
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
-from edgefrac.errors import BundleError, UsageError
+from edgefrac.errors import BundleError
 from edgefrac.verification.diagnosis import Diagnosis
 from edgefrac.verification.figures import Figures
 from edgefrac.verification.verdict import Limits, Verdict
@@ -157,14 +155,3 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
-
-
-def created() -> str | None:
-    """Time of ``SOURCE_DATE_EPOCH`` (seconds since 1970) in ISO 8601, UTC; None where it is not set."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if not epoch:
-        return None
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC).isoformat()
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"SOURCE_DATE_EPOCH={epoch!r}: not a number of seconds since 1970") from None

@@ -155,7 +155,7 @@ def test_a_header_whose_length_looks_like_a_pickle_is_none(checkpoint: Path, net
 
 def test_on_a_full_disk_the_old_file_stays(checkpoint: Path, network: FractureNet) -> None:
     before = checkpoint.read_bytes()
-    with full_disk(), pytest.raises(OutputError, match="cannot write the checkpoint") as caught:
+    with full_disk(), pytest.raises(OutputError, match="cannot be written") as caught:
         save_checkpoint(checkpoint, network, info((FRACTURE, REGION), version="2"))
     assert str(checkpoint) in str(caught.value) and caught.value.hint
     assert checkpoint.read_bytes() == before
@@ -164,13 +164,13 @@ def test_on_a_full_disk_the_old_file_stays(checkpoint: Path, network: FractureNe
 
 def test_a_folder_where_the_file_should_be(tmp_path: Path, network: FractureNet) -> None:
     (tmp_path / "net.safetensors").mkdir()
-    with pytest.raises(OutputError, match="cannot write the checkpoint"):
+    with pytest.raises(OutputError, match="cannot be written"):
         save_checkpoint(tmp_path / "net.safetensors", network, info((FRACTURE, REGION)))
     assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
 
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path, network: FractureNet) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(OutputError, match="cannot write the checkpoint"):
+    with pytest.raises(OutputError, match="cannot be written"):
         save_checkpoint(tmp_path / "taken" / "net.safetensors", network, info((FRACTURE, REGION)))
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]

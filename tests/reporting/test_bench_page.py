@@ -206,9 +206,11 @@ def test_a_full_disk_leaves_the_old_report_and_no_part_of_the_new(suffix: str, t
     assert path.stat().st_size > 4096 and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="nowhere"):
-        write_report(report(document(row())), tmp_path / "nowhere" / "report.md")
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    write_report(report(document(row())), tmp_path / "new" / "report.md")
+    assert (tmp_path / "new" / "report.md").stat().st_size
+    with pytest.raises(OutputError, match=r"report\.md: cannot be written"):
+        write_report(report(document(row())), tmp_path / "new" / "report.md" / "report.md")
 
 
 def test_names_are_as_short_as_can_be_told_apart() -> None:

@@ -156,7 +156,7 @@ def test_numbers_of_an_answered_image_are_kept_and_the_image_is_not(open_room: O
 
 def test_a_full_disk_refuses_new_images(open_room: Open) -> None:
     room, image = open_room(), radiograph(side=200)
-    with full_disk(), pytest.raises(OutputError, match="nothing can be stored there"):
+    with full_disk(), pytest.raises(OutputError, match="cannot be written"):
         room.receive(image, "api")
     assert not list(room.state.incoming.iterdir()) and not sum(room.worklist.counts().values())
     assert room.receive(image, "api").new

@@ -196,11 +196,11 @@ def test_no_readable_image_at_all(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(OutputError, match="taken: cannot write packed images"):
+    with pytest.raises(OutputError, match=r"taken.*: cannot be written"):
         pack(dataset(Scripted(10)), SIZE, tmp_path / "taken", silent)
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    with full_disk(), pytest.raises(OutputError, match="cannot write packed images"):
+    with full_disk(), pytest.raises(OutputError, match="cannot be written"):
         pack(dataset(Scripted(10), Scripted(20)), SIZE, tmp_path, silent)
     assert list(tmp_path.iterdir()) == []

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from edgefrac.errors import BundleError, UsageError
-from edgefrac.verification.certificate import Certificate, Data, cpu_model, created, environment
+from edgefrac.errors import BundleError
+from edgefrac.verification.certificate import Certificate, Data, cpu_model, environment
 from edgefrac.verification.figures import figures
 from tests.verification import examples
 
@@ -77,16 +77,6 @@ def test_foreign_json_is_an_error_in_one_line(text: str) -> None:
     with pytest.raises(BundleError, match=r"certificate\.json") as caught:
         Certificate.from_json(text)
     assert "\n" not in caught.value.message
-
-
-def test_source_date_epoch_sets_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    assert created() is None
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    assert created() == "2023-11-14T22:13:20+00:00"
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
-        created()
 
 
 def test_cpu_model_is_read_or_falls_back_to_the_architecture(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from edgefrac.datasets.files import write_atomically
+from edgefrac import durable
 from edgefrac.datasets.phantom.dicom import Acquired, to_dicom
 from edgefrac.datasets.phantom.source import ATTRIBUTION, LICENCE, NOTICE, PhantomReader
 from edgefrac.datasets.registry import source
@@ -36,7 +36,7 @@ def write_phantoms(dataset: Dataset, out_dir: Path, form: str = "png", track: Tr
     entries = []
     for sample in track(dataset.samples, "writing phantoms"):
         file = f"{dataset.classes[sample.label].replace(' ', '_')}/{sample.id}.{'dcm' if form == 'dicom' else form}"
-        write_atomically(out_dir / file, _dicom(sample) if form == "dicom" else _png(sample.read().pixels))
+        durable.write(out_dir / file, _dicom(sample) if form == "dicom" else _png(sample.read().pixels))
         entries.append(
             {
                 "file": file,
@@ -49,7 +49,7 @@ def write_phantoms(dataset: Dataset, out_dir: Path, form: str = "png", track: Tr
             }
         )
     facts = {"schema": SCHEMA, "notice": NOTICE, "name": dataset.name, "classes": dataset.classes}
-    write_atomically(out_dir / LIST, json.dumps({**facts, "images": entries}, indent=1).encode())
+    durable.write(out_dir / LIST, json.dumps({**facts, "images": entries}, indent=1).encode())
     return out_dir / LIST
 
 

@@ -1,0 +1,113 @@
+"""How a command ends before its work is done: by a signal, for want of memory or of space; in one line, with a hint."""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from edgefrac.errors import EdgeFracError, OutputError
+
+_GO_ON = {
+    "train": "the same command with --resume goes on from the last whole epoch",
+    "sweep": "the same command goes on with the trials that are missing",
+    "export": "no bundle was changed; give the same command again",
+    "bundle": "no folder was changed; give the same command again",
+    "bench": "no report was changed; give the same command again",
+    "predict --out": "answers that were written stay; the same command goes on",
+    "data fetch": "what came is kept; the same command goes on",
+    "data phantom": "the list is written last; give the same command again",
+    "serve": "no image that was acknowledged is lost; start it again on the same --state",
+}
+_SMALLER = {
+    "train": "lower optimiser.batch_size or the size of the stages",
+    "sweep": "lower the batch sizes or input sizes that it searches",
+    "export": "export one target at a time, or fewer radiographs by --data",
+    "predict": "lower --processes",
+    "evaluate": "lower --processes",
+    "serve": "lower --readers",
+}
+_OUT_OF_MEMORY = re.compile(
+    "can.?t allocate memory|cannot allocate memory|unable to allocate|not enough memory|out of memory|bad_?alloc"
+    "|failed to map segment|can.?t start new thread",
+    re.I,
+)
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class InterruptedBySignal(SystemExit):
+    """Status 128 and the signal's number, as shells have it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within, SIGINT and SIGTERM raise ``InterruptedBySignal``, so that files half made are cleared away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = [signal.signal(number, _end) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise InterruptedBySignal(number)
+
+
+def go_on(arguments: Sequence[str]) -> str:
+    """How to go on with a command that ended early; empty where it is as if it had not run."""
+    found = (hint for key, hint in _GO_ON.items() if _is(key, arguments))
+    return next(found, "")
+
+
+def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError | None:
+    """The error in plain words where memory or space ran out, else None."""
+    if _is_memory(error):
+        hints = [hint for key, hint in _SMALLER.items() if _is(key, arguments)]
+        hints = [*hints, "end other programs, or take a machine with more memory", go_on(arguments)]
+        return EdgeFracError(f"not enough memory for edgefrac {_name(arguments)}", hint="; ".join(filter(None, hints)))
+    if isinstance(error, OutputError):
+        hint = "; then ".join(filter(None, (error.hint, go_on(arguments))))
+        return OutputError(error.message, hint=hint)
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        import tempfile
+        from pathlib import Path
+
+        from edgefrac import durable
+
+        where = Path(error.filename) if isinstance(error.filename, str) else Path(tempfile.gettempdir())
+        return want_of_means(durable.refused(where, error), arguments)
+    return None
+
+
+def _is_memory(error: BaseException | None) -> bool:
+    """An error of one's own may be about a file for which memory was wanting; its cause tells."""
+    if error is None:
+        return False
+    if isinstance(error, EdgeFracError):
+        return _is_memory(error.__cause__)
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return bool(_OUT_OF_MEMORY.search(str(error))) or _is_memory(error.__cause__)
+
+
+def _name(arguments: Sequence[str]) -> str:
+    words = [word for word in arguments if not word.startswith("-")]
+    return " ".join(words[: 2 if words[:1] == ["data"] else 1])
+
+
+def _is(key: str, arguments: Sequence[str]) -> bool:
+    command, _, option = key.partition(" --")
+    return _name(arguments) == command and (not option or f"--{option}" in arguments)
