@@ -15,7 +15,7 @@
 Same content, same bytes. A bundle is built in a folder beside its own and renamed, so that there is never half of one.
 """
 
-from edgefrac.bundle.condition import Condition, State, condition_of
+from edgefrac.bundle.condition import Condition, State, condition_of, expired
 from edgefrac.bundle.documents import (
     CERTIFICATE,
     CERTIFICATE_PAGE,
@@ -59,6 +59,7 @@ __all__ = [
     "check",
     "condition_of",
     "expected",
+    "expired",
     "open_bundle",
     "write_bundle",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
@@ -82,15 +82,20 @@ def condition_of(bundle: Bundle, key: PublicKey | None = None, today: date | Non
         found = Condition(State.UNSIGNED, "the checksums hold, and nobody vouches for them", sound=key is None)
     else:
         found = _signed(bundle, signature, key, problems)
-    return _unless_expired(found, bundle.manifest.valid_until, today or datetime.now(UTC).date())
+    found = replace(found, valid_until=bundle.manifest.valid_until)
+    past = expired(bundle, today) if found.sound else None
+    if past is None:
+        return found
+    return replace(found, state=State.EXPIRED, sound=False, detail=f"it was valid until {past}; {found.detail}")
 
 
-def expiry(bundle: Bundle, today: date | None = None) -> str:
-    """For people, that a bundle is past its day; empty where it is not."""
+def expired(bundle: Bundle, today: date | None = None) -> date | None:
+    """The last day on which a bundle was valid, where that has passed by UTC; None where it has not, or none is set.
+
+    A clock that is behind makes a bundle last longer, and no more: nothing is said of days before it was made.
+    """
     until = bundle.manifest.valid_until
-    if until is None or (today or datetime.now(UTC).date()) <= until:
-        return ""
-    return f"{bundle.source}: {bundle.manifest.name} was valid until {until}: {_NEXT[State.EXPIRED]}"
+    return until if until is not None and (today or datetime.now(UTC).date()) > until else None
 
 
 def _signed(bundle: Bundle, signature: Signature, key: PublicKey | None, problems: tuple[str, ...]) -> Condition:
@@ -114,13 +119,6 @@ def _signed(bundle: Bundle, signature: Signature, key: PublicKey | None, problem
 def digests(bundle: Bundle) -> dict[str, str]:
     """What a signature is to cover: SHA-256 of every file but itself, by the manifest."""
     return {MANIFEST: bundle.manifest_sha256, **{entry.path: entry.sha256 for entry in bundle.manifest.files}}
-
-
-def _unless_expired(found: Condition, until: date | None, today: date) -> Condition:
-    if not found.sound or until is None or today <= until:
-        return Condition(found.state, found.detail, found.sound, found.problems, found.signed_by, until)
-    detail = f"valid until {until}, and today is {today}; {found.detail}"
-    return Condition(State.EXPIRED, detail, sound=False, signed_by=found.signed_by, valid_until=until)
 
 
 def _signature(bundle: Bundle) -> Signature | None:

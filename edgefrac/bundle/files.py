@@ -7,8 +7,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -17,7 +17,7 @@ class NotPlainError(OSError):
     """A name that leads to a link, a folder, a pipe or a device, or through a link."""
 
 
-def open_plain(root: Path, name: str) -> BinaryIO:
+def open_plain(root: Path, name: str) -> BufferedReader:
     """Open a regular file below ``root`` whose ``name`` is safe (``names``).
 
     Raises ``NotPlainError`` or another ``OSError``. The root itself may be a link, since its owner gave it.

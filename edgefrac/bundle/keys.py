@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgefrac import durable
 from edgefrac.errors import KeyFileError, MissingExtraError
@@ -103,7 +103,8 @@ def read_private_key(path: Path, ask: Callable[[], str | None]) -> PrivateKey:
         if not password:
             raise KeyFileError(f"{path}: encrypted, and there is no password", hint=f"set {PASSWORD}")
     encoded = password.encode() if password else None
-    key = _parsed(path, "a private key, or not of this password", lambda: serialization.load_pem_private_key(pem, encoded))
+    what = "a private key, or not of this password"
+    key = _parsed(path, what, lambda: serialization.load_pem_private_key(pem, encoded))
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _CURVES:
         raise KeyFileError(f"{path}: not a key of the curves P-256, P-384 or P-521", hint="edgefrac sign --new-key DIR")
     return PrivateKey(key, shared=os.name == "posix" and bool(mode & 0o077))
@@ -148,7 +149,7 @@ def _algorithm(curve: str, deterministic: bool = False) -> ECDSA:
     return ECDSA(getattr(hashes, _CURVES[curve])(), deterministic_signing=deterministic)
 
 
-def _cryptography():  # type: ignore[no-untyped-def]
+def _cryptography() -> tuple[Any, Any]:
     """Its modules ``ec`` and ``serialization``."""
     try:
         from cryptography.hazmat.primitives import serialization

@@ -41,11 +41,15 @@ _CONTRACTS = TypeAdapter(dict[str, Contract])
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle; a .zip has been unpacked to ``root``, a temporary folder that goes when the process ends."""
+    """An opened bundle; a .zip has been unpacked to ``root``, a temporary folder that goes when the process ends.
+
+    ``manifest_sha256`` is that of the bytes that ``manifest`` was read from.
+    """
 
     source: Path
     root: Path
     manifest: Manifest
+    manifest_sha256: str
 
     def read(self, name: str) -> bytes:
         """Content of one file; raises ``BundleError`` if it is missing or not as the manifest says."""
@@ -143,4 +147,4 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(f"{path}: not a bundle, it has no {MANIFEST}", hint=hint) from None
     if len(manifest) > _LARGEST_MANIFEST:
         raise BundleError(f"{path}: {MANIFEST} is over {_LARGEST_MANIFEST >> 20} MiB", hint=_AGAIN)
-    return Bundle(path, root, read_manifest(manifest, path))
+    return Bundle(path, root, read_manifest(manifest, path), hashlib.sha256(manifest).hexdigest())

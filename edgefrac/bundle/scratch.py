@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows has another way to lock files; folders of killed processes stay there
-    fcntl = None  # type: ignore[assignment]
 
 _PREFIX, _LOCK = "edgefrac-bundle-", ".lock"
 
@@ -29,8 +25,7 @@ def scratch_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     lock = _beside(folder)
     descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)  # held, and so open, until the process ends
-    if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     atexit.register(_remove, folder, os.getpid())
     return folder
 
@@ -46,8 +41,6 @@ def _remove(folder: Path, owner: int) -> None:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    if fcntl is None:
-        return
     for lock in parent.glob(f"{_PREFIX}*{_LOCK}"):
         with suppress(OSError):
             descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from edgefrac import durable
 from edgefrac.bundle.documents import (
     CERTIFICATE,
     CONTRACTS,
@@ -27,6 +26,7 @@ from edgefrac.bundle.documents import (
     to_json,
 )
 from edgefrac.bundle.files import names_below
+from edgefrac.bundle.names import collisions, fault_of
 from edgefrac.bundle.opening import Bundle, open_bundle
 from edgefrac.contract import Contract
 from edgefrac.digest import file_sha256
@@ -51,29 +51,21 @@ def write_bundle(
     bundle stays as it was.
     """
     _refuse_foreign(folder)
+    _refuse_unsafe([*(source.name for source in artefacts), *texts])
     folder = folder.resolve()
-    building = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    try:
-        building.mkdir(parents=True)
+    with durable.making(folder) as building:
         for source in artefacts:
             shutil.copyfile(source, building / source.name)
-        _write(building / CONTRACTS, contracts_json(contracts))
-        _write(building / CERTIFICATE, certificate.encode("utf-8"))
+        (building / CONTRACTS).write_bytes(contracts_json(contracts))
+        (building / CERTIFICATE).write_bytes(certificate.encode("utf-8"))
         for file, text in texts.items():
-            _write(building / file, text.encode("utf-8"))
+            (building / file).write_bytes(text.encode("utf-8"))
         _write_golden(building, golden)
         entries = tuple(
             FileEntry(path=n, bytes=(building / n).stat().st_size, sha256=file_sha256(building / n))
             for n in sorted(names_below(building, MOST_FILES))
         )
-        _write(building / MANIFEST, Manifest(name=name, files=entries).to_json())
-        _flush(building)
-        _replace(folder, building)
-    except OSError as error:
-        hint = "free some space or choose another --out" if error.errno == errno.ENOSPC else "choose another --out"
-        raise OutputError(f"{folder}: cannot write the bundle ({error.strerror or error})", hint=hint) from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        (building / MANIFEST).write_bytes(Manifest(name=name, files=entries).to_json())
     return open_bundle(folder)
 
 
@@ -85,39 +77,19 @@ def _write_golden(root: Path, golden: Sequence[GoldenVector]) -> None:
         for name, pixels in zip(names, (vector.raster, vector.network_input), strict=True):
             stream = io.BytesIO()
             Image.fromarray(pixels).save(stream, "PNG")
-            _write(root / "golden" / name, stream.getvalue())
+            (root / "golden" / name).write_bytes(stream.getvalue())
         vectors.append(
             Vector(name=vector.name, raster=names[0], network_input=names[1], expected=dict(vector.expected))
         )
-    _write(root / VECTORS, to_json(Golden(vectors=tuple(vectors))))
+    (root / VECTORS).write_bytes(to_json(Golden(vectors=tuple(vectors))))
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-
-
-def _flush(root: Path) -> None:
-    """Force files and folders to the disk, so that the rename cannot come before its content."""
-    for path in [root, root / "golden", *(root / name for name in names_below(root, MOST_FILES))]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _replace(folder: Path, building: Path) -> None:
-    if not folder.exists():
-        building.rename(folder)
-        return
-    former = building.with_suffix(".former")
-    folder.rename(former)
-    try:
-        building.rename(folder)
-    except OSError:
-        former.rename(folder)
-        raise
-    shutil.rmtree(former, ignore_errors=True)
+def _refuse_unsafe(names: Sequence[str]) -> None:
+    for name in names:
+        if fault := fault_of(name):
+            raise OutputError(f"{name!r} cannot be the name of a bundle's file: {fault}", hint="choose another name")
+    if twice := collisions(names):
+        raise OutputError(f"{twice[0]!r} and {twice[1]!r} are one name on some systems", hint="choose another name")
 
 
 def _refuse_foreign(folder: Path) -> None:
