@@ -96,7 +96,11 @@ def test_keys_of_another_kind(tmp_path: Path) -> None:
             read_public_key(tmp_path / "public.pem")
 
 
-@pytest.mark.parametrize("content", [b"", b"secret", b"-----BEGIN PUBLIC KEY-----\nsecret\n", b"x" * 100_000], ids=["empty", "text", "cut", "large"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"secret", b"-----BEGIN PUBLIC KEY-----\nsecret\n", b"x" * 100_000],
+    ids=["empty", "text", "cut", "large"],
+)
 def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(content)
