@@ -8,6 +8,7 @@
     ├── CheckpointError           weights that are corrupt, a pickle, or for another architecture
     ├── ModelFileError            an exported file that is cut short, foreign or without contract
     ├── BundleError               a bundle with a missing, changed or unexpected file
+    ├── KeyFileError              a key for signing that is damaged, of another kind, or needs its password
     ├── OutputError               a folder that cannot be written, a full disk
     ├── TrainingError             a training that cannot go on: a loss that is no number
     ├── ConversionError           a network that a target cannot express
@@ -70,6 +71,10 @@ class ModelFileError(EdgeFracError):
 
 class BundleError(EdgeFracError):
     """A bundle with a missing, changed or unexpected file."""
+
+
+class KeyFileError(EdgeFracError):
+    """A key for signing, or for checking a signature, that is damaged, of another kind, or needs its password."""
 
 
 class OutputError(EdgeFracError):

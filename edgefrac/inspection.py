@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edgefrac.bundle import CERTIFICATE, check, open_bundle
+from edgefrac.bundle import CERTIFICATE, SBOM, Bundle, condition_of, open_bundle
 from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
 from edgefrac.prediction import is_bundle
+from edgefrac.reporting.sbom import summary
 from edgefrac.runtimes.session import model_kind
 from edgefrac.targets.registry import of_kind
 
@@ -44,15 +45,29 @@ def inspect_model(path: Path) -> dict[str, Any]:
 
 def _inspect_bundle(path: Path) -> dict[str, Any]:
     bundle = open_bundle(path)
+    condition = condition_of(bundle)
     return {
         "file": str(path),
         "kind": "bundle",
         "name": bundle.manifest.name,
-        "problems": check(bundle),
+        "state": condition.state.value,
+        "valid_until": condition.to_dict()["valid_until"],
+        "problems": list(condition.problems),
+        "made_of": _made_of(bundle),
         "files": [entry.model_dump() for entry in bundle.manifest.files],
         "contracts": {name: contract.document() for name, contract in bundle.contracts().items()},
         "certificate": _certificate(path, bundle.read(CERTIFICATE)),
     }
+
+
+def _made_of(bundle: Bundle) -> dict[str, Any] | None:
+    """The bill of materials in short; None where a bundle has none."""
+    if all(entry.path != SBOM for entry in bundle.manifest.files):
+        return None
+    try:
+        return summary(bundle.read(SBOM))
+    except (ValueError, KeyError, TypeError):
+        raise BundleError(f"{bundle.source}: {SBOM} is not a bill of materials of EdgeFrac's") from None
 
 
 def _certificate(path: Path, text: bytes) -> Any:

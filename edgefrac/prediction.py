@@ -37,6 +37,7 @@ class FilePrediction(TypedDict, total=False):
     ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map; ``tasks``
     holds the probability of each class of the model's further tasks, where it has any; ``foreign`` says, where it is
     there, why the image is not of the kind that the model was trained on, so that its answer is worth nothing;
+    ``expired`` the last day on which the model's bundle was valid, where that has passed;
     ``milliseconds`` spans reading, preprocessing and running, not the drawing of the ``overlay``.
     """
 
@@ -50,6 +51,7 @@ class FilePrediction(TypedDict, total=False):
     evidence_peak: list[float] | None
     tasks: dict[str, dict[str, float]]
     foreign: str
+    expired: str
     model: str
     milliseconds: float
     overlay: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefrac.cli.expiry import warn_if_expired
 from edgefrac.cli.options import AsJson, Data
 from edgefrac.cli.output import note, results, track
 
@@ -66,6 +67,8 @@ def bench(
 
         if report:
             check_suffix(report)
+        for file in files:
+            warn_if_expired(file)
         done = run_bench(
             files,
             devices=[*(device or (DEVICES if report else ["cpu"])), *required],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgefrac.cli.expiry import warn_if_expired
 from edgefrac.cli.options import AsJson, Model, Processes, Ray, runner
 from edgefrac.cli.output import note, results, track
 from edgefrac.errors import UsageError
@@ -50,6 +51,7 @@ def evaluate(
         for finding in dataset.findings:
             note(f"{dataset.name}: {finding}")
         session = load(model)
+        warn_if_expired(model)
         if beside and not explanations:
             raise UsageError("--beside holds evidence maps against each other", hint="add --explanations")
         report = run(

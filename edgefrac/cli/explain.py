@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefrac.cli.expiry import warn_if_expired
 from edgefrac.cli.options import AsJson, Model, Window, parse_window
 from edgefrac.cli.output import results
 
@@ -33,6 +34,7 @@ def explain(
         from edgefrac.imaging.read import read_radiograph
         from edgefrac.prediction import load
 
+        warn_if_expired(model)
         sessions = [load(path) for path in (model, *(compare or ()))]
         radiograph = read_radiograph(image, window=parse_window(window))
         explained = run(sessions, radiograph, image)

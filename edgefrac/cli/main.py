@@ -19,6 +19,7 @@ from edgefrac.cli import (
     inspect,
     predict,
     serve,
+    sign,
     sweep,
     train,
     verify,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command("export")(export.export)
 app.command("bundle")(bundle.bundle)
+app.command("sign")(sign.sign)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)

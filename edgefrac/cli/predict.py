@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefrac.cli.expiry import warn_if_expired
 from edgefrac.cli.options import AsJson, Model, Processes, Ray, Window, parse_window, runner
 from edgefrac.cli.output import note, results, track
 from edgefrac.errors import UsageError
@@ -44,18 +45,22 @@ def predict(
 
         window_choice = parse_window(window)
         session = load(model)
+        expired = warn_if_expired(model)
         workers = runner(processes, ray)
         if out:
             from edgefrac.archive.predict import predict_archive
 
             tally = predict_archive(session, images, out, runner=workers, window=window_choice, note=note, track=track)
-            emit(asdict(tally) | {"out": str(out)} if as_json else _summary(tally, out))
+            document = asdict(tally) | {"out": str(out)} | ({"expired": expired} if expired else {})
+            emit(document if as_json else _summary(tally, out))
         else:
             from edgefrac.archive.predicting import predict_files
             from edgefrac.prediction import OverlayFolder
 
             overlays = OverlayFolder(overlay) if overlay else None
             rows = predict_files(session, images, runner=workers, window=window_choice, overlays=overlays, track=track)
+            if expired:
+                rows = [row | {"expired": expired} for row in rows]
             emit(rows if as_json else _table(rows))
     if out:
         _leave(tally.errors, tally.unreadable, tally.undecoded)

@@ -18,18 +18,21 @@ def verify(
     images: Annotated[
         int, typer.Option(min=1, help="How many of the data a device other than the CPU is shown at most.")
     ] = 100,
+    public_key: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="The bundle must be signed by this key's other half.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a bundle: checksums, golden vectors, gate; on the CPU or on another device."""
+    """Check a bundle: checksums, signature, golden vectors, gate; on the CPU or on another device."""
     with results(as_json) as emit:
         if device == "cpu":
             from edgefrac.pipeline.verify import verify_bundle
 
-            result = verify_bundle(bundle, data, note=note, track=track)
+            result = verify_bundle(bundle, data, public_key=public_key, note=note, track=track)
         else:
             from edgefrac.pipeline.verify_device import verify_on
 
-            result = verify_on(bundle, device, data, images, note=note, track=track)
+            result = verify_on(bundle, device, data, images, public_key=public_key, note=note, track=track)
         document = result.to_dict()
         emit(document if as_json else _table(document))
     if not result.passed:
@@ -37,4 +40,7 @@ def verify(
 
 
 def _table(document: dict[str, Any]) -> str:
-    return "\n".join(f"{check['verdict']:<10} {check['name']}  {check['detail']}" for check in document["checks"])
+    lines = [f"{check['verdict']:<10} {check['name']}  {check['detail']}" for check in document["checks"]]
+    if found := document.get("bundle"):
+        lines = [f"{found['state']}: {found['detail']}", f"next: {found['next_step']}", *lines]
+    return "\n".join(lines)

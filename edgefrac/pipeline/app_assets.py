@@ -34,6 +34,7 @@ from edgefrac.bundle import (
     GoldenVector,
     check,
     expected,
+    expired,
 )
 from edgefrac.contract import Contract
 from edgefrac.datasets.phantom import phantom_dataset
@@ -90,6 +91,9 @@ def write_app_assets(bundle: Bundle, folder: Path) -> App:
     """
     if problems := check(bundle):
         raise BundleError(f"{bundle.source}: {problems[0]}", hint="get or export the bundle again")
+    if day := expired(bundle):
+        hint = "get a newer version from its maker"
+        raise BundleError(f"{bundle.source}: was valid until {day}, and an app would carry it for years", hint=hint)
     name = _model_of(bundle)
     certificate = Certificate.from_json(bundle.read(CERTIFICATE)).artefact(name)
     if certificate is None or certificate.verdict.verdict != "passed":

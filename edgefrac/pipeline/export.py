@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefrac import durable
-from edgefrac.bundle import CERTIFICATE_PAGE, MODEL_CARD, PLAN, GoldenVector, expected, write_bundle
+from edgefrac.bundle import CERTIFICATE_PAGE, MODEL_CARD, PLAN, SBOM, GoldenVector, expected, write_bundle
 from edgefrac.clock import created
 from edgefrac.contract import Precision
 from edgefrac.datasets import fracture_task, open_dataset
@@ -29,6 +29,7 @@ from edgefrac.progress import Note, Track
 from edgefrac.recipes.reading import read_recipe
 from edgefrac.reporting.certificate_page import certificate_page
 from edgefrac.reporting.model_card import model_card
+from edgefrac.reporting.sbom import sbom
 from edgefrac.runtimes.session import open_session
 from edgefrac.runtimes.torch import ExportableSession
 from edgefrac.targets.registry import Target, find
@@ -158,15 +159,18 @@ def _bundle(
         environment=environment((*PACKAGES, *packages)),
         created=created(),
     )
+    files = [file for j in passed for file in j.files]
+    contracts = {j.path.name: j.contract for j in passed}
     write_bundle(
         request.out,
         name=subject.identity.name,
-        artefacts=[file for j in passed for file in j.files],
-        contracts={j.path.name: j.contract for j in passed},
+        artefacts=files,
+        contracts=contracts,
         certificate=certificate.to_json(),
         texts={
             MODEL_CARD: model_card(contract, subject.metrics, certificate),
             CERTIFICATE_PAGE: certificate_page(certificate),
+            SBOM: sbom(contracts, certificate, files),
             **_plan(passed, quantization),
         },
         golden=_golden(passed, recipe.golden_vectors),

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgefrac.bundle import CERTIFICATE, Bundle, Expected, check, open_bundle
+from edgefrac.bundle import CERTIFICATE, Bundle, Condition, Expected, State, condition_of, open_bundle
+from edgefrac.bundle.keys import read_public_key
 from edgefrac.contract import Contract
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.phantom import phantom_dataset
-from edgefrac.errors import EdgeFracError
+from edgefrac.errors import EdgeFracError, UsageError
 from edgefrac.evaluation import Answers, Collection, collect, require_both_classes
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.outputs import figures_of, judge_answers
@@ -38,33 +39,41 @@ class Check:
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """All checks; passed only if each is."""
+    """All checks, and a bundle's condition; passed only if each check is and the bundle is sound."""
 
     checks: tuple[Check, ...]
+    condition: Condition | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(c.verdict == "passed" for c in self.checks)
+        """Whether every check passed, and nothing speaks against the bundle as a whole."""
+        sound = self.condition is None or self.condition.sound
+        return sound and all(c.verdict == "passed" for c in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
         """The document of ``edgefrac verify --json``."""
-        return {"passed": self.passed, "checks": [asdict(c) for c in self.checks]}
+        document: dict[str, Any] = {"passed": self.passed}
+        if self.condition:
+            document["bundle"] = self.condition.to_dict()
+        return {**document, "checks": [asdict(c) for c in self.checks]}
 
 
-def verify_bundle(path: Path, data: str | None = None, *, note: Note, track: Track) -> VerifyResult:
+def verify_bundle(
+    path: Path, data: str | None = None, *, public_key: Path | None = None, note: Note, track: Track
+) -> VerifyResult:
     """Check ``path``; with ``data`` also run the gate again, against the bundle's float32 file.
 
-    Raises BundleError or ModelFileError for what is neither a bundle nor a model file.
+    With ``public_key`` a bundle must be signed by its other half. No file of a bundle that is not as it was made comes
+    before a runtime. Raises BundleError or ModelFileError for what is neither a bundle nor a model file, KeyFileError.
     """
     if not is_bundle(path):
+        require_bundle(path, public_key)
         session = open_session(path)
         return VerifyResult((_consistent(session),))
     bundle = open_bundle(path)
-    problems = check(bundle)
-    if problems:
-        return VerifyResult(tuple(Check("checksums", "failed", problem) for problem in problems))
-    checks = [Check("checksums", "passed", f"{len(bundle.manifest.files)} files as listed")]
+    condition, checks = condition_checks(bundle, public_key)
+    if any(check.verdict == "failed" for check in checks):
+        return VerifyResult(tuple(checks), condition)
     contracts = bundle.contracts()
     sessions = {name: open_session(bundle.root / name) for name in contracts}
     checks += _same_contracts(contracts, sessions)
@@ -73,7 +82,26 @@ def verify_bundle(path: Path, data: str | None = None, *, note: Note, track: Tra
     checks += _golden(bundle, sessions)
     if data is not None:
         checks += _gate_again(data, sessions, certificate, note, track)
-    return VerifyResult(tuple(checks))
+    return VerifyResult(tuple(checks), condition)
+
+
+def condition_checks(bundle: Bundle, public_key: Path | None) -> tuple[Condition, list[Check]]:
+    """A bundle's condition, and the check of its files: one line for each that is not as it was made.
+
+    Raises KeyFileError for a key that is none, MissingExtraError where keys cannot be used.
+    """
+    condition = condition_of(bundle, read_public_key(public_key) if public_key else None)
+    # here, and nowhere else, files become known: those of a bundle whose state is SIGNED need no trial run
+    if condition.state in (State.CORRUPT, State.TAMPERED, State.OTHER_KEY):
+        damage = [Check("checksums", "failed", problem) for problem in condition.problems]
+        return condition, damage or [Check("signature", "failed", condition.detail)]
+    return condition, [Check("checksums", "passed", f"{len(bundle.manifest.files)} files as listed")]
+
+
+def require_bundle(path: Path, public_key: Path | None) -> None:
+    """Raise UsageError where a signature is asked of a single file."""
+    if public_key:
+        raise UsageError(f"{path}: a signature is that of a bundle, not of one file of it", hint="give the bundle")
 
 
 def _consistent(session: Session) -> Check:

@@ -8,36 +8,55 @@ from pathlib import Path
 import numpy as np
 
 from edgefrac.benchmarking.measure import Candidate, ModelFile, blank, reason_of
-from edgefrac.bundle import Bundle, open_bundle
+from edgefrac.bundle import Bundle, Condition, open_bundle
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.errors import EdgeFracError
 from edgefrac.pipeline.bench import backends_for, model_files
 from edgefrac.pipeline.parity import read_panel, with_parity
-from edgefrac.pipeline.verify import Check, VerifyResult, beyond
+from edgefrac.pipeline.verify import Check, VerifyResult, beyond, condition_checks, require_bundle
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
 from edgefrac.runtimes.backend import Backend
 from edgefrac.runtimes.session import Prediction, open_session
 
 
-def verify_on(path: Path, device: str, data: str | None, images: int, *, note: Note, track: Track) -> VerifyResult:
+def verify_on(
+    path: Path,
+    device: str,
+    data: str | None,
+    images: int,
+    *,
+    public_key: Path | None = None,
+    note: Note,
+    track: Track,
+) -> VerifyResult:
     """Check ``path`` on every backend of ``device`` that takes its files.
 
     A bundle's golden vectors must be answered there as on a CPU; where other arithmetic answers them otherwise that is
     *undecided*, and with ``data`` the gate decides, on ``images`` radiographs at most. Raises BundleError,
-    ModelFileError or DatasetError for what cannot be used; a device that cannot run here is an undecided check.
+    ModelFileError, KeyFileError or DatasetError for what cannot be used; a device that cannot run here is an undecided
+    check.
     """
+    condition: Condition | None = None
+    checks: list[Check] = []
+    if is_bundle(path):
+        bundle = open_bundle(path)
+        condition, checks = condition_checks(bundle, public_key)
+        if any(check.verdict == "failed" for check in checks):
+            return VerifyResult(tuple(checks), condition)
+    else:
+        require_bundle(path, public_key)
     files = model_files(path)
     taken = [(file, backend) for file in files for backend in backends_for(file, device)]
     if not taken:
-        return VerifyResult((Check(device, "undecided", f"no backend of it takes a file of {path}"),))
-    checks = [_placed(file, backend) for file, backend in taken]
+        checks.append(Check(device, "undecided", f"no backend of it takes a file of {path}"))
+        return VerifyResult(tuple(checks), condition)
+    checks += [_placed(file, backend) for file, backend in taken]
     if is_bundle(path):
-        bundle = open_bundle(path)
         checks += [_golden(bundle, file, backend, track) for file, backend in taken]
     if data is not None:
         checks += _gated(files, taken, data, images, note, track)
-    return VerifyResult(tuple(checks))
+    return VerifyResult(tuple(checks), condition)
 
 
 def _name(what: str, file: ModelFile, backend: Backend) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,6 +55,8 @@ class ModelDocument(_Document):
     input_size: int
     has_certificate: bool
     has_card: bool
+    valid_until: Annotated[date | None, Field(description="the last day, by UTC, on which its makers stand by it")]
+    expired: bool
     evidence_scale: EvidenceScale | None
     intended_use: str
 

@@ -67,6 +67,8 @@ def _document(room: ReadingRoom, model: ServedModel) -> ModelDocument:
         input_size=contract.input.size,
         has_certificate=model.certificate is not None,
         has_card=model.card is not None,
+        valid_until=model.valid_until,
+        expired=model.expired,
         evidence_scale=scale if maps else None,
         intended_use=contract.intended_use,
     )

@@ -66,6 +66,8 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> None:
         host = f"[{wanted.host}]" if ":" in wanted.host else wanted.host
         address = f"http://{host}:{listening.getsockname()[1]}/"
         say(f"EdgeFrac's reading room: {address} ({model.path.name}; research software, not a medical device)")
+        if model.expired:
+            say(f"caution: {wanted.model} was valid until {model.valid_until}: get a newer version from its maker")
         if settings.token:
             say(f"access token: {settings.token}")
         serve(app, listening, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from edgefrac.bundle import CERTIFICATE, CERTIFICATE_PAGE, MODEL_CARD, Bundle, open_bundle
@@ -17,7 +18,8 @@ from edgefrac.verification.certificate import Certificate
 class ServedModel:
     """``target`` is the file's format, "checkpoint" for one; the papers are there where a bundle has them.
 
-    ``verdicts`` is the certificate as data, ``certificate`` its page.
+    ``verdicts`` is the certificate as data, ``certificate`` its page; ``valid_until`` the last day, by UTC, on which
+    the bundle's makers stand by it.
     """
 
     path: Path
@@ -25,6 +27,12 @@ class ServedModel:
     certificate: str | None = None
     card: str | None = None
     verdicts: Certificate | None = None
+    valid_until: date | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether that day has passed."""
+        return self.valid_until is not None and self.valid_until < datetime.now(UTC).date()
 
 
 def served_model(path: Path | None) -> ServedModel:
@@ -44,6 +52,7 @@ def served_model(path: Path | None) -> ServedModel:
         _paper(bundle, CERTIFICATE_PAGE),
         _paper(bundle, MODEL_CARD),
         Certificate.from_json(verdicts) if verdicts else None,
+        bundle.manifest.valid_until,
     )
 
 

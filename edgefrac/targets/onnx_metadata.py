@@ -23,6 +23,8 @@ DIGITS = 64
 _ZEROS = b"0" * DIGITS
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _TENSOR, _EXTERNAL_DATA, _DATA_LOCATION = "tensor", 13, 14
+_OPERATOR, _COMPILED = 4, b"EPContext"
+_MOST_FIELDS = 500_000  # those of EdgeFrac's own files have thousands
 # the fields of each message that lead to tensors, by the numbers of onnx.proto
 _LEADS_ON: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -52,12 +54,12 @@ def sealed_model(path: Path) -> tuple[bytes, Contract]:
     data = read_bytes(path)
     try:
         entries = _metadata(data)
-        external = _has_external_data(data, 0, len(data), "model")
-    except (ValueError, RecursionError) as error:
+        foreign = _what_lies_elsewhere(data)
+    except ValueError as error:
         raise ModelFileError(f"{path}: not an ONNX file, or cut short ({error})") from error
     contract = sealed_contract(path, data, entries, "an ONNX file", "onnx")
-    if external:
-        raise ModelFileError(f"{path}: some of its weights lie in other files, which EdgeFrac does not open")
+    if foreign:
+        raise ModelFileError(f"{path}: {foreign}, which EdgeFrac does not open")
     return data, contract
 
 
@@ -109,13 +111,25 @@ def _metadata(data: bytes) -> dict[str, slice]:
     return found
 
 
-def _has_external_data(data: bytes, start: int, stop: int, message: str) -> bool:
-    if message == _TENSOR:
-        return any(number in (_EXTERNAL_DATA, _DATA_LOCATION) for number, _, _ in fields(data, start, stop))
-    inner = _LEADS_ON[message]
-    return any(
-        number in inner and _has_external_data(data, a, b, inner[number]) for number, a, b in fields(data, start, stop)
-    )
+def _what_lies_elsewhere(data: bytes) -> str:
+    """What a runtime would take from other files than this; empty for a file that is whole.
+
+    Walks every tensor of every graph, however deep: no call in a call, so that nesting exhausts nothing.
+    """
+    waiting, seen = [("model", 0, len(data))], 0
+    while waiting:
+        message, start, stop = waiting.pop()
+        for number, first, last in fields(data, start, stop):
+            seen += 1
+            if seen > _MOST_FIELDS:
+                raise ValueError(f"more than {_MOST_FIELDS} fields")
+            if message == _TENSOR and number in (_EXTERNAL_DATA, _DATA_LOCATION):
+                return "some of its weights lie in other files"
+            if message == "node" and number == _OPERATOR and data[first:last] == _COMPILED:
+                return "it is compiled for one device, by code that may lie in other files"
+            if inner := _LEADS_ON.get(message, {}).get(number):
+                waiting.append((inner, first, last))
+    return ""
 
 
 def fields(data: bytes, position: int, stop: int) -> Iterator[tuple[int, int, int]]:
