@@ -27,8 +27,12 @@ _HEIGHTS = (2, 3, 4, 6)
 """Of the bands of text that are looked for, in cells."""
 _NARROWEST = 10
 _WIDTH_OF_HEIGHT = 4
+_AROUND = 2
+"""So many times are the strokes of a band's emptier neighbour taken off its own, for what goes on is no text."""
+_MIDDLE = 1
+"""Strokes a row that a band must have more in the middle of the picture, where hands and feet lie and text hardly."""
 STROKES = 2.5
-"""Strokes in a row of a band, beyond those above or below it, from which on it looks like text."""
+"""Strokes in a row of a band, less those taken off, from which on it looks like text."""
 
 
 def identifying(radiograph: Radiograph) -> str | None:
@@ -56,6 +60,8 @@ def band_of_text(pixels: NDArray[np.uint8]) -> tuple[float, str]:
             if counts.shape[0] < height or counts.shape[1] < width:
                 continue
             bands = _standing_out(below, height, width)
+            rows, columns = (slice(side // 3, side - side // 3) for side in bands.shape)
+            bands[rows, columns] -= _MIDDLE * height * _CELL
             at = int(bands.argmax())
             if (strokes := float(bands.flat[at]) / (height * _CELL)) > best:
                 row, column = divmod(at, bands.shape[1])
@@ -102,15 +108,16 @@ def _total(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def _standing_out(below: NDArray[np.int32], height: int, width: int) -> NDArray[np.int32]:
-    """Of each band how many strokes there are beyond those of the emptier one of its neighbours above and below."""
+    """Of each band its strokes, less what its neighbours above and below take off.
+
+    At the picture's edge the one neighbour that there is counts.
+    """
     tall = below[height:] - below[:-height]
     bands = tall[:, width:] - tall[:, :-width]
     away = height + 1
-    if len(bands) <= 2 * away:
-        return bands
-    around = np.zeros_like(bands)
-    np.minimum(bands[: -2 * away], bands[2 * away :], out=around[away:-away])
-    return np.asarray(bands - around)
+    above, under = bands.copy(), bands.copy()
+    above[away:], under[:-away] = bands[:-away], bands[away:]
+    return np.asarray(bands - _AROUND * np.minimum(above, under))
 
 
 def _place(down: float, across: float) -> str:

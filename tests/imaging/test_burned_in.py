@@ -51,6 +51,14 @@ def test_text_of_large_pictures_is_found() -> None:
     assert "top left" in str(identifying(Radiograph(large, "PNG")))
 
 
+def test_what_fills_the_picture_is_no_text() -> None:
+    bars = np.zeros((454, 373), np.uint8)
+    bars[:, 100:200:12] = bars[:, 101:200:12] = 200
+    assert identifying(Radiograph(bars, "PNG")) is None
+    for side in (48, 90, 400):
+        assert identifying(Radiograph(noise(side, side + 7), "PNG")) is None
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 3000), (3000, 3), (8, 40), (40, 8), (12, 41)])
 def test_any_shape_has_an_answer(shape: tuple[int, int]) -> None:
     assert identifying(Radiograph(np.zeros(shape, np.uint8), "PNG")) is None
