@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.errors import UsageError
+from edgefrac.imaging.burned_in import identifying
 from edgefrac.imaging.evidence import evidence_peak
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import Placement, preprocess
@@ -48,7 +49,8 @@ class ExplanationRow(TypedDict, total=False):
     ``log_odds`` is that of ``probability``: what all places of the network's input add up to. ``finding`` says whether
     evidence is ``localised`` in regions; else a positive answer is ``diffuse``, and a negative one has ``nothing`` to
     show. ``foreign``, where it is there, says why the image is not of the kind that the network was trained on: neither
-    answer nor map then counts. ``correlation`` is that of the map with the first model's, where several are compared.
+    answer nor map then counts. ``identifying``, where it is there, says why the picture itself may tell who the patient
+    is. ``correlation`` is that of the map with the first model's, where several are compared.
     """
 
     file: str
@@ -63,6 +65,7 @@ class ExplanationRow(TypedDict, total=False):
     peak: list[float]
     regions: list[RegionRow]
     foreign: str
+    identifying: str
     correlation: float
     overlay: str
 
@@ -115,6 +118,8 @@ def located(
     }
     if reason := foreign(radiograph, network_input, contract.familiar):
         row["foreign"] = reason
+    if reason := identifying(radiograph):
+        row["identifying"] = reason
     return Explained(session, row, evidence, regions)
 
 

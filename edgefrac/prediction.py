@@ -36,8 +36,9 @@ class FilePrediction(TypedDict, total=False):
     A row with ``error`` has only that, ``file`` and, where an optional part would read the image, ``missing_extra``.
     ``evidence_peak`` is (x, y) in pixels of the source image, or None where the model has no evidence map; ``tasks``
     holds the probability of each class of the model's further tasks, where it has any; ``foreign`` says, where it is
-    there, why the image is not of the kind that the model was trained on, so that its answer is worth nothing;
-    ``expired`` the last day on which the model's bundle was valid, where that has passed;
+    there, why the image is not of the kind that the model was trained on, so that its answer is worth nothing,
+    ``identifying`` why the picture itself may tell who the patient is (``imaging.burned_in``), and ``expired`` the last
+    day on which the model's bundle was valid, where that has passed;
     ``milliseconds`` spans reading, preprocessing and running, not the drawing of the ``overlay``.
     """
 
@@ -51,6 +52,7 @@ class FilePrediction(TypedDict, total=False):
     evidence_peak: list[float] | None
     tasks: dict[str, dict[str, float]]
     foreign: str
+    identifying: str
     expired: str
     model: str
     milliseconds: float
@@ -166,6 +168,7 @@ def predict_read(
     session: Session, name: str, read: Callable[[], Radiograph], overlays: OverlayFolder | None = None
 ) -> FilePrediction:
     """As ``predict_file``, of what ``read`` gives or why it raises ``ImageError``; the row calls it ``name``."""
+    from edgefrac.imaging.burned_in import identifying
     from edgefrac.imaging.evidence import evidence_peak
     from edgefrac.imaging.familiarity import foreign
 
@@ -199,6 +202,8 @@ def predict_read(
         row["evidence_peak"] = [round(x, 1), round(y, 1)]
     if reason := foreign(radiograph, network_input, contract.familiar):
         row["foreign"] = reason
+    if reason := identifying(radiograph):
+        row["identifying"] = reason
     if further := [other for other in contract.tasks if other != task]:
         row["tasks"] = {other.name: _classes(other, prediction) for other in further}
     if overlays is not None:

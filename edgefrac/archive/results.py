@@ -60,6 +60,7 @@ def schema() -> pa.Schema:
             ("evidence_peak", pa.list_(pa.float64())),
             ("tasks", pa.map_(pa.string(), pa.map_(pa.string(), pa.float64()))),
             ("foreign", pa.string()),
+            ("identifying", pa.string()),
             ("model", pa.string()),
             ("milliseconds", pa.float64()),
         ]

@@ -9,7 +9,7 @@ import typer
 
 from edgefrac.cli.expiry import warn_if_expired
 from edgefrac.cli.options import AsJson, Model, Window, parse_window
-from edgefrac.cli.output import results
+from edgefrac.cli.output import note, results
 
 if TYPE_CHECKING:
     from edgefrac.explanation import ExplanationRow
@@ -44,6 +44,8 @@ def explain(
             for one in explained:
                 one.row["overlay"] = str(out)
         rows = [one.row for one in explained]
+        if "identifying" in rows[0]:
+            note(f"{image}: look before you pass the picture on: {rows[0]['identifying']}")
         emit(rows if as_json else "\n\n".join(map(_text, rows)))
 
 

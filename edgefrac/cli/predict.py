@@ -68,6 +68,8 @@ def predict(
         for row in rows:
             if "foreign" in row:
                 note(f"{row['file']}: do not rely on this answer: {row['foreign']}")
+            if "identifying" in row:
+                note(f"{row['file']}: look before you pass the picture on: {row['identifying']}")
         errors = [row["error"] for row in rows if "error" in row]
         _leave(errors, len(errors), sum("missing_extra" in row for row in rows))
 

@@ -15,6 +15,7 @@ from PIL import Image
 from edgefrac.datasets.copies.thumbnail import SIDE, thumbnail
 from edgefrac.datasets.sample import Dataset, FileReader, Sample, ZipReader
 from edgefrac.errors import ImageError
+from edgefrac.imaging.burned_in import identifying
 from edgefrac.progress import Track, silent
 
 _WORTH_A_PROCESS = 200  # images below which starting processes takes longer than it saves
@@ -29,7 +30,8 @@ class Look:
     """What was seen of one radiograph.
 
     ``error`` says why it could not be read; the rest is then empty. ``thumbnail`` is float16 [96, 96] in grey levels.
-    ``brightness`` and ``borders`` are statistics of the raster, ``encoding`` is how the file holds it.
+    ``brightness`` and ``borders`` are statistics of the raster, ``encoding`` is how the file holds it, ``identifying``
+    is why the picture itself may tell who the patient is.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Look:
     brightness: Mapping[str, float] = field(default_factory=dict)
     borders: Mapping[str, float] = field(default_factory=dict)
     encoding: Mapping[str, str] = field(default_factory=dict)
+    identifying: str = ""
 
 
 def survey(dataset: Dataset, *, workers: int = 1, track: Track = silent) -> list[Look]:
@@ -73,6 +76,7 @@ def _look(sample: Sample) -> Look:
         brightness=_brightness(radiograph.pixels),
         borders=_borders(radiograph.pixels),
         encoding={"format": radiograph.source_format, **_jpeg_tables(sample)},
+        identifying=identifying(radiograph) or "",
     )
 
 

@@ -31,8 +31,9 @@ class Verdict:
 class Reading:
     """What is known of one image, none of which is about a patient.
 
-    ``regions`` are (box in pixels of the image, share, log-odds); ``plain`` and ``overlay`` are PNGs; ``finding`` and
-    ``foreign`` as in ``explanation.ExplanationRow``. Without evidence map there is no ``overlay`` and no ``finding``.
+    ``regions`` are (box in pixels of the image, share, log-odds); ``plain`` and ``overlay`` are PNGs; ``finding``,
+    ``foreign`` and ``identifying`` as in ``explanation.ExplanationRow``. Without evidence map there is no ``overlay``
+    and no ``finding``.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Reading:
     log_odds: float | None
     finding: str | None
     foreign: str | None
+    identifying: str | None
     regions: Sequence[tuple[Box, float, float]]
     tasks: Mapping[str, Mapping[str, float]]
     plain: bytes

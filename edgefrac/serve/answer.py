@@ -89,7 +89,7 @@ class Scale(_Strict):
 
 
 class Answer(_Strict):
-    """``finding``, ``regions`` and ``foreign`` as in ``explanation.ExplanationRow``.
+    """``finding``, ``regions``, ``foreign`` and ``identifying`` as in ``explanation.ExplanationRow``.
 
     A model without evidence map gives no ``finding``, no ``peak``, no ``regions`` and no ``scale``. ``task`` is the one
     whose answer this is, ``tasks`` holds the probability of each class of the model's further ones. ``milliseconds``
@@ -107,6 +107,7 @@ class Answer(_Strict):
     regions: tuple[RegionOfEvidence, ...] = ()
     scale: Scale | None = None
     foreign: str | None = None
+    identifying: str | None = None
     tasks: dict[str, dict[str, float]] = {}
     picture: Picture
     model: str

@@ -120,13 +120,14 @@ class PredictionRow(_Document):
     evidence_peak: Annotated[tuple[float, float] | None, Field(examples=[(289.3, 215.7)])] = None
     tasks: dict[str, dict[str, float]] | None = None
     foreign: str | None = None
+    identifying: str | None = None
     model: str | None = None
     milliseconds: float | None = None
 
     @classmethod
     def of(cls, answer: Answer, file: str) -> PredictionRow:
         """The row of an answer; what has nothing to say is not set."""
-        said = {"foreign": answer.foreign, "tasks": answer.tasks or None}
+        said = {"foreign": answer.foreign, "identifying": answer.identifying, "tasks": answer.tasks or None}
         return cls(
             file=file,
             probability=answer.probability,
@@ -155,12 +156,14 @@ class Explanation(_Document):
     peak: tuple[float, float] | None
     regions: tuple[RegionOfEvidence, ...]
     foreign: str | None = None
+    identifying: str | None = None
 
     @classmethod
     def of(cls, answer: Answer, file: str) -> Explanation:
         """The explanation in an answer."""
         said = {name: getattr(answer, name) for name in cls.model_fields if name != "file"}
-        return cls.model_validate({"file": file, **{k: v for k, v in said.items() if k != "foreign" or v is not None}})
+        unsaid = {name for name in ("foreign", "identifying") if said[name] is None}
+        return cls.model_validate({"file": file, **{k: v for k, v in said.items() if k not in unsaid}})
 
 
 class Health(_Document):

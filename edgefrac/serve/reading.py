@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgefrac.digest import file_sha256
 from edgefrac.errors import ImageError
 from edgefrac.explanation import Explained, located, picture_of
+from edgefrac.imaging.burned_in import identifying
 from edgefrac.imaging.familiarity import foreign
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.imaging.radiograph import Radiograph
@@ -90,6 +91,7 @@ class Reader:
             if explained
             else None,
             foreign=row.get("foreign") if explained else foreign(radiograph, network_input, contract.familiar),
+            identifying=row.get("identifying") if explained else identifying(radiograph),
             tasks={
                 other.name: dict(zip(other.classes, map(float, prediction.probability[other.span]), strict=True))
                 for other in contract.tasks

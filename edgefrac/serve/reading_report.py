@@ -34,6 +34,7 @@ def reading(
         log_odds=answer.log_odds,
         finding=answer.finding,
         foreign=answer.foreign,
+        identifying=answer.identifying,
         regions=[(region.box, region.share, region.log_odds) for region in answer.regions],
         tasks=answer.tasks,
         plain=pictures.png(_reduced(raster)),

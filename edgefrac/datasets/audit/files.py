@@ -1,4 +1,4 @@
-"""Files that cannot be read, or only in part, or not as they lie."""
+"""Files that cannot be read, or only in part, or not as they lie, or whose picture may name the patient."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgefrac.datasets.survey import Look
 
 
 def file_findings(looks: Sequence[Look]) -> Iterator[AuditFinding]:
-    """Unreadable and truncated files, and those that EXIF turns."""
+    """Unreadable and truncated files, those that EXIF turns, and those with what looks like text in the picture."""
     yield from _of(
         looks, lambda look: bool(look.error), "unreadable", "Unreadable files", "left out of training and evaluation"
     )
@@ -27,6 +27,13 @@ def file_findings(looks: Sequence[Look]) -> Iterator[AuditFinding]:
         "exif-rotation",
         "Images that their EXIF tag turns",
         "turned upright on reading; boxes refer to the upright image",
+    )
+    yield from _of(
+        looks,
+        lambda look: bool(look.identifying),
+        "identifying",
+        "Images that may tell who the patient is, by text in the picture or by what the file says of it",
+        "kept, and nothing is painted over; look at them before a picture of them is passed on",
     )
 
 

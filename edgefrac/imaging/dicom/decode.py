@@ -58,6 +58,7 @@ class DicomFile:
         else:
             pixels, how, depth = monochrome(where, stored, window)
             notes += how
+        notes += facts.identifying(self._dataset)
         return Radiograph(
             pixels,
             source_format="DICOM",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgefrac.imaging.burned_in import ANNOTATED, RECOGNISABLE
 from edgefrac.imaging.dicom.parse import numbers, value
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ def view(where: list[Dataset]) -> str | None:
 def side(where: list[Dataset]) -> str | None:
     """R, L, B (both) or U (unpaired)."""
     return _code(where, ("ImageLaterality", "FrameLaterality", "Laterality"), _SIDES)
+
+
+def identifying(dataset: Dataset) -> list[str]:
+    """What the file says of text or a person in its picture; a "NO" says nothing, for files are wrong about it."""
+    said = {"BurnedInAnnotation": ANNOTATED, "RecognizableVisualFeatures": RECOGNISABLE}
+    return [note for keyword, note in said.items() if _code([dataset], (keyword,), frozenset({"YES"}))]
 
 
 def spacing(where: list[Dataset]) -> tuple[float, float] | None:

@@ -74,7 +74,7 @@ function answered(item, answer, counts, rule, actions) {
   /** @type {HTMLElement[]} */
   const parts = [title(answer.label, answer.foreign ? 'foreign' : answer.positive ? 'positive' : 'negative'), name];
   if (answer.foreign) parts.push(caution('Do not rely on this answer: ', `${answer.foreign}.`));
-  parts.push(...verdict(answer, rule), ...finding(answer), ...regions(answer, actions), ...tasks(answer), saving(item, actions), details(answer));
+  parts.push(...verdict(answer, rule), ...finding(answer), ...regions(answer, actions), ...tasks(answer), ...saving(item, answer, actions), details(answer));
   return parts;
 }
 
@@ -165,13 +165,15 @@ function tasks({ tasks: further }) {
 
 /**
  * @param {Item} item
+ * @param {Answer} answer
  * @param {Actions} actions
  */
-function saving(item, actions) {
+function saving(item, { identifying }, actions) {
   const picture = make('button', { type: 'button', id: 'save-picture' }, 'Save picture');
   picture.addEventListener('click', actions.savePicture);
   const report = make('a', { class: 'button', id: 'report', href: `/v1/worklist/${item.id}/report.html`, target: '_blank', rel: 'noopener' }, 'Report');
-  return make('div', { class: 'row' }, picture, report);
+  const buttons = make('div', { class: 'row' }, picture, report);
+  return identifying ? [caution('Look before you pass the picture on: ', `${identifying}.`), buttons] : [buttons];
 }
 
 /**

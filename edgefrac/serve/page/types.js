@@ -38,6 +38,7 @@
  * @property {Region[]} regions
  * @property {object | null} scale
  * @property {string | null} foreign
+ * @property {string | null} identifying
  * @property {Record<string, Record<string, number>>} tasks
  * @property {Picture} picture
  * @property {string} model
