@@ -24,6 +24,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -326,13 +327,13 @@ def _unpack(path: Path) -> Path:
     """Unpack a .zip into a temporary folder and return where its bundle begins."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
+            members = [m for m in archive.infolist() if not m.filename.endswith("/")]
             _refuse_unsafe(path, members)
             root = Path(tempfile.mkdtemp(prefix="edgefrac-bundle-"))
             atexit.register(shutil.rmtree, root, ignore_errors=True)
             for member in members:
                 archive.extract(member, root)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: not a readable .zip ({error})") from None
     except OSError as error:
         raise BundleError(f"{path}: cannot be unpacked ({error.strerror or error})") from None

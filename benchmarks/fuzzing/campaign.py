@@ -22,6 +22,7 @@ from edgefrac.benchmarking.host import host, now
 
 FINDINGS = Path(__file__).parents[2] / "build" / "fuzzing" / "findings"
 _RANGE = 1000
+_MEMORY = Path("/dev/shm")  # a disk would be timed along with the readers
 Advance = Callable[[int], None]
 
 
@@ -128,7 +129,7 @@ class Driver:
 
     def __init__(self, reader: Reader, seed: int) -> None:
         self.reader, self._seed = reader, seed
-        self._folder = tempfile.TemporaryDirectory(prefix="edgefrac-fuzzing-")
+        self._folder = tempfile.TemporaryDirectory(prefix="edgefrac-fuzzing-", dir=_MEMORY if _MEMORY.is_dir() else None)
         path = Path(self._folder.name) / "ledger"
         self._ledger = Ledger(path)
         command = [sys.executable, "-P", "-m", "benchmarks.fuzzing.child", reader.name, str(seed), str(path)]

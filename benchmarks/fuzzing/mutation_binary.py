@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from random import Random
 
 from benchmarks.fuzzing.mutation import LONGEST, blunt, extreme
-from benchmarks.fuzzing.mutation_text import change_json
+from benchmarks.fuzzing.mutation_text import change_json, change_markup, change_table, change_yaml
 from benchmarks.fuzzing.reader import Change
 
 _LONG_FORM = {b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"}
@@ -114,6 +114,17 @@ def change_safetensors(random: Random, data: bytes) -> bytes:
     return stated.to_bytes(8, "little") + header + data[8 + length :]
 
 
+def by_content(random: Random, data: bytes) -> bytes:
+    """The change that goes with what a file seems to be."""
+    if data.startswith(b"{"):
+        return change_json(random, data)
+    if data.startswith(b"<"):
+        return change_markup(random, data)
+    if not data.isascii():
+        return blunt(random, data)
+    return (change_table if data.count(b",") > data.count(b": ") else change_yaml)(random, data)
+
+
 def zip_changer(change_member: Change) -> Change:
     """Damage to a .zip: to what a member holds, to its name, to how many there are of it."""
 
@@ -130,7 +141,18 @@ def zip_changer(change_member: Change) -> Change:
         if kind == 0:
             del members[at]
         elif kind == 1:
-            odd = ("../" + name, "/" + name, name.upper(), name + "/", "a/" * 300 + name, "\0", "C:\\x", "", "ä\udcff", "x" * 300)
+            odd = (
+                "../" + name,
+                "/" + name,
+                name.upper(),
+                name + "/",
+                "a/" * 300 + name,
+                "\0",
+                "C:\\x",
+                "",
+                "ä\udcff",
+                "x" * 300,
+            )
             members[at] = (random.choice(odd), content)
         elif kind == 2:
             members.insert(random.randrange(len(members)), members[at])

@@ -12,18 +12,83 @@ from benchmarks.fuzzing.mutation import blunt
 
 _ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 0.5, -0.0, 255, 256, 2**31 - 1, 2**31, 2**63, -(2**63) - 1, 10**400, 1e308, 5e-324),
-    *(float("nan"), float("inf"), float("-inf"), "", " ", "\0", "\ud800", "ä" * 300, "../../x", "/etc/passwd", "x" * 9000),
+    *(
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        "",
+        " ",
+        "\0",
+        "\ud800",
+        "ä" * 300,
+        "../../x",
+        "/etc/passwd",
+        "x" * 9000,
+    ),
     *([], {}, [[]], {"": {}}, [None] * 300, "1", "nan", "Infinity", "fp32", "int8", "0" * 64),
 )
 _DEEP = 5000
 # what YAML makes of plain text: other types, references, tags, and keys that are no texts
 _SCALARS = (
-    *("null", "~", "true", "no", "0", "-1", "1e3", "1e999", ".nan", "-.inf", "0x" + "f" * 6000, "9" * 6000, "0o7", "1_0"),
-    *("2001-99-99", "2001-01-01", "2001-01-01T25:61:61Z", "12:30:45", "190:20:30.15", "=", "<<", "'", '"', "[", "{", "]"),
+    *(
+        "null",
+        "~",
+        "true",
+        "no",
+        "0",
+        "-1",
+        "1e3",
+        "1e999",
+        ".nan",
+        "-.inf",
+        "0x" + "f" * 6000,
+        "9" * 6000,
+        "0o7",
+        "1_0",
+    ),
+    *(
+        "2001-99-99",
+        "2001-01-01",
+        "2001-01-01T25:61:61Z",
+        "12:30:45",
+        "190:20:30.15",
+        "=",
+        "<<",
+        "'",
+        '"',
+        "[",
+        "{",
+        "]",
+    ),
     *("- a", "? b", ": c", "&a [*a]", "*a", "&a {<<: *a}", "!!python/object:os.system x", "!!python/name:os.system"),
     *("!!binary x", "!!timestamp x", "!!int x", "!!float x", "!!set {a}", "!!omap [a]", "!!pairs [a: b]", "!!bool x"),
-    *("!!int ''", "!!null x", "!x y", "%YAML 9.9", "---", "...", "|", ">", "[" * _DEEP, "{a: " * _DEEP, "\t", "\0", "\x85"),
-    *("{[]: 1}", "{{}: 1}", "[a, b]: c", "{? [a]}", "<<: [a]", "<<: {a: b}", "\ufeff", "\U0001f9b4", "[1, 2]", "{a: 1}"),
+    *(
+        "!!int ''",
+        "!!null x",
+        "!x y",
+        "%YAML 9.9",
+        "---",
+        "...",
+        "|",
+        ">",
+        "[" * _DEEP,
+        "{a: " * _DEEP,
+        "\t",
+        "\0",
+        "\x85",
+    ),
+    *(
+        "{[]: 1}",
+        "{{}: 1}",
+        "[a, b]: c",
+        "{? [a]}",
+        "<<: [a]",
+        "<<: {a: b}",
+        "\ufeff",
+        "\U0001f9b4",
+        "[1, 2]",
+        "{a: 1}",
+    ),
 )
 _LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
@@ -76,7 +141,9 @@ def change_tokens(random: Random, data: bytes) -> bytes:
     elif kind == 3:
         new = _odd_json(random)
     else:
-        new = random.choice((b"-1", b"1e999", b"nan", b"9" * 5000, b"4294967296", b"9223372036854775808", b"&lt;", b"\0"))
+        new = random.choice(
+            (b"-1", b"1e999", b"nan", b"9" * 5000, b"4294967296", b"9223372036854775808", b"&lt;", b"\0")
+        )
     return data[: one.start()] + new + data[one.end() :]
 
 
@@ -106,7 +173,22 @@ def change_table(random: Random, data: bytes) -> bytes:
     separator = random.choice((b",", b"\n", b";", b"\t"))
     cells = data.split(separator)
     at = random.randrange(len(cells))
-    odd = (b"", b'"', b'""', b"\0", b"\r", b"x" * 200_000, b"../a.png", b"1e9", b"nan", b"\xff", b"0", b"1", b",", b"=1+1")
+    odd = (
+        b"",
+        b'"',
+        b'""',
+        b"\0",
+        b"\r",
+        b"x" * 200_000,
+        b"../a.png",
+        b"1e9",
+        b"nan",
+        b"\xff",
+        b"0",
+        b"1",
+        b",",
+        b"=1+1",
+    )
     new = random.choice((*odd, cells[random.randrange(len(cells))]))
     cells[at : at + 1] = random.choice(([], [new], [new, cells[at]], [cells[at]] * 3))
     return separator.join(cells)
@@ -157,7 +239,9 @@ def _near(random: Random, value: float) -> Any:
 
 def _cut_text(random: Random, text: str) -> str:
     at = random.randint(0, len(text))
-    return random.choice((text[:at], text[at:], text * 50, text[:at] + random.choice("\0\n/\\<é\U0001f9b4") + text[at:]))
+    return random.choice(
+        (text[:at], text[at:], text * 50, text[:at] + random.choice("\0\n/\\<é\U0001f9b4") + text[at:])
+    )
 
 
 def _odd_json(random: Random) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.fuzzing import mending
 from benchmarks.fuzzing import seeds_documents as seeds
 from benchmarks.fuzzing.mutation import blunt
-from benchmarks.fuzzing.mutation_binary import zip_changer
+from benchmarks.fuzzing.mutation_binary import by_content, zip_changer
 from benchmarks.fuzzing.mutation_text import change_json, change_markup, change_table, change_tokens, change_yaml
 from benchmarks.fuzzing.reader import Reader, from_file
 from edgefrac.benchmarking.document import read_document
@@ -116,7 +116,13 @@ READERS = (
     Reader("duplicates", from_file(load_duplicates), seeds.duplicates, (change_json,), weight=3),
     Reader("envelope", _envelope, seeds.envelopes, (change_json,), weight=2),
     Reader("train-recipe", from_file(lambda p: read_recipe(p, Recipe)), seeds.train_recipes, (change_yaml,), weight=4),
-    Reader("export-recipe", from_file(lambda p: read_recipe(p, ExportRecipe)), seeds.export_recipes, (change_yaml,), weight=4),
+    Reader(
+        "export-recipe",
+        from_file(lambda p: read_recipe(p, ExportRecipe)),
+        seeds.export_recipes,
+        (change_yaml,),
+        weight=4,
+    ),
     Reader("sweep-recipe", from_file(read_sweep), seeds.sweep_recipes, (change_yaml,), weight=2),
     Reader("coco", _text(lambda t: read_coco(t, _NAME, mentions_fracture)), seeds.coco_files, (change_json,), weight=5),
     Reader("voc", _text(lambda t: read_voc(t, _NAME)), seeds.voc_files, (change_markup,), weight=5),
@@ -125,8 +131,8 @@ READERS = (
     Reader("phantom-list", from_file(_phantoms, ".json"), seeds.phantom_lists, (change_json,), weight=3),
     Reader("npz", from_file(_samples, ".npz"), seeds.arrays, (zip_changer(blunt),), weight=2),
     Reader("npz-slices", from_file(_slices, ".npz"), seeds.arrays, (zip_changer(blunt),), weight=1),
-    Reader("zipped-set", from_file(_samples, ".zip"), seeds.zipped_sets, (zip_changer(change_json),), weight=2),
-    Reader("bundle", from_file(_bundle, ".zip"), seeds.bundles, (zip_changer(change_json),), mending.bundle, weight=2),
-    Reader("inspect-bundle", from_file(_inspect, ".zip"), seeds.bundles, (zip_changer(change_json),), mending.bundle),
+    Reader("zipped-set", from_file(_samples, ".zip"), seeds.zipped_sets, (zip_changer(by_content),), weight=2),
+    Reader("bundle", from_file(_bundle, ".zip"), seeds.bundles, (zip_changer(by_content),), mending.bundle, weight=2),
+    Reader("inspect-bundle", from_file(_inspect, ".zip"), seeds.bundles, (zip_changer(by_content),), mending.bundle),
 )
 """In the order of the report."""

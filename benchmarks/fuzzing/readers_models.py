@@ -61,7 +61,9 @@ def _header(path: Path) -> None:
 _flat, _proto, _weights = (change_words,), (change_protobuf,), (change_safetensors,)
 _tflite, _onnx, _ort = "ai_edge_litert.interpreter", "onnxruntime", "onnxruntime"
 READERS = (
-    Reader("tflite-contract", from_file(tflite_metadata.read_contract), seeds.tflite_files, _flat, mending.tflite, weight=5),
+    Reader(
+        "tflite-contract", from_file(tflite_metadata.read_contract), seeds.tflite_files, _flat, mending.tflite, weight=5
+    ),
     Reader("onnx-contract", from_file(onnx_metadata.read_contract), seeds.onnx_files, _proto, mending.onnx, weight=4),
     Reader("ort-contract", from_file(ort_metadata.read_contract), seeds.ort_files, _flat, mending.ort, weight=4),
     Reader(

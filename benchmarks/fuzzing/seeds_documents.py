@@ -56,7 +56,7 @@ def certificates() -> Mapping[str, bytes]:
 def bench_documents() -> Mapping[str, bytes]:
     """Two rows on a made-up machine."""
     machine = Host(
-        **{name: None for name in Host.model_fields}  # type: ignore[arg-type]
+        **dict.fromkeys(Host.model_fields)  # type: ignore[arg-type]
         | dict(cpu="x", machine="x86_64", cores=2, flags=("avx",), kernel="6", python="3.11", versions={"numpy": "2"})
         | dict(load_before=0.1, load_after=0.1, waiting=0.0, energy="unavailable")
     )
@@ -146,11 +146,32 @@ def phantom_lists() -> Mapping[str, bytes]:
 
 
 def zipped_sets() -> Mapping[str, bytes]:
-    """Folders of classes, and images with a COCO file."""
+    """Folders of classes, images with a COCO file, and the published sets, as small as they get."""
     image = png(noise(20, 24), level=6)
     members = [(f"{folder}/{n}.png", image) for folder in ("normal", "fracture") for n in range(2)]
     coco = [("coco.json", coco_files()["coco.json"]), *((f"{n}.png", image) for n in range(3))]
-    return {"classes.zip": write_zip(members), "coco.zip": write_zip(coco)}
+    return {"classes.zip": write_zip(members), "coco.zip": write_zip(coco), **_published(image)}
+
+
+def _published(image: bytes) -> Mapping[str, bytes]:
+    """FracAtlas, GRAZPEDWRI-DX and MURA."""
+    folders = {"IMG0000001.png": "Fractured", "IMG0000002.png": "Non_fractured"}
+    table = "image_id,hand,leg,hip,shoulder,mixed,hardware,multiscan,fractured,fracture_count,frontal,lateral,oblique\n"
+    table += "IMG0000001.png,1,0,0,0,0,0,0,1,1,1,0,0\nIMG0000002.png,0,1,0,0,0,0,0,0,0,0,1,0\n"
+    listed = json.loads(coco_files()["coco.json"])
+    for record, name in zip(listed["images"], folders, strict=False):
+        record["file_name"] = name
+    fracatlas = [("dataset.csv", table.encode()), *((f"images/{f}/{n}", image) for n, f in folders.items())]
+    fracatlas.append(("Annotations/COCO JSON/COCO_fracture_masks.json", json.dumps(listed).encode()))
+    fracatlas.append(("Annotations/PASCAL VOC/IMG0000001.xml", voc_files()["voc.xml"]))
+    stems = [f"000{n}_01_01_WRI-L1_M0{n}" for n in (1, 2)]
+    rows = "".join(f"{stem},{n},{n},23r-M/3.1,8.5,L,1,M\n" for n, stem in enumerate(stems))
+    head = "filestem,patient_id,fracture_visible,ao_classification,age,laterality,projection,gender\n"
+    graz = [("dataset.csv", (head + rows).encode()), *((f"images/{stem}.png", image) for stem in stems)]
+    graz += [("labels/" + stems[1] + ".txt", yolo_files()["yolo.txt"]), ("meta.yaml", b"names:\n- text\n- fracture\n")]
+    studies = [f"MURA-v1.1/train/XR_WRIST/patient0000{n}/study1_{k}/image1.png" for n, k in enumerate(("positive", "negative"))]
+    found = {"fracatlas": fracatlas, "grazpedwri": graz, "mura": [(name, image) for name in studies]}
+    return {f"{name}.zip": write_zip(members) for name, members in found.items()}
 
 
 def bundles() -> Mapping[str, bytes]:

@@ -95,7 +95,9 @@ def dicom_files() -> Mapping[str, bytes]:
     """Every transfer syntax that is read, and what a file can say of its picture: windows, tables, palettes, frames."""
     stored = _grey(4096)
     found = {
-        "explicit.dcm": dataset(stored, **_TWELVE, WindowCenter=2048, WindowWidth=4096, RescaleSlope=1, RescaleIntercept=-9),
+        "explicit.dcm": dataset(
+            stored, **_TWELVE, WindowCenter=2048, WindowWidth=4096, RescaleSlope=1, RescaleIntercept=-9
+        ),
         "eight.dcm": dataset(_grey(), PhotometricInterpretation="MONOCHROME1", PixelPaddingValue=0),
         "implicit.dcm": dataset(stored, syntax=ImplicitVRLittleEndian, **_TWELVE),
         "big.dcm": dataset(stored, syntax=ExplicitVRBigEndian, **_TWELVE),
