@@ -58,7 +58,8 @@ def read_coco(text: str, title: str, wanted: Callable[[str], bool] | None = None
             before = annotations.get(image["file_name"])
             annotations[image["file_name"]] = _coco_annotation(image, drawn_on[image["id"]], names, before)
         return annotations
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    # RecursionError: nested thousands deep; OverflowError: a number beyond all integers or floats
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise DatasetError(f"{title}: not a COCO annotation file ({error!r})") from error
 
 
@@ -125,11 +126,14 @@ def upright_size(stream: IO[bytes]) -> tuple[Size, bool]:
 
     Raises ``OSError`` where the header is no image's.
     """
-    with Image.open(stream) as image:
-        # Pillow decodes a whole PNG in search of EXIF data behind the pixels, where nobody writes it
-        told = image.format != "PNG" or not _PNG_EXIF.isdisjoint(image.info)
-        sideways = told and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
-        return (image.size[::-1] if sideways else image.size), sideways
+    try:
+        with Image.open(stream) as image:
+            # Pillow decodes a whole PNG in search of EXIF data behind the pixels, where nobody writes it
+            told = image.format != "PNG" or not _PNG_EXIF.isdisjoint(image.info)
+            sideways = told and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+            return (image.size[::-1] if sideways else image.size), sideways
+    except Exception as error:  # a damaged file, or zip around it, can make a decoder raise nearly anything
+        raise OSError(str(error)) from error
 
 
 def fit(annotation: Annotation, size: Size) -> Annotation:

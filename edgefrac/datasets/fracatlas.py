@@ -9,8 +9,6 @@ the raster are left out; COCO goes before PASCAL VOC.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import zipfile
 from collections.abc import Mapping
@@ -63,14 +61,10 @@ def open_fracatlas(location: str) -> Dataset | None:
 
 
 def _read_table(store: Store) -> dict[str, Row]:
-    table = csv.DictReader(io.StringIO(store.read_text(TABLE)))
-    missing = {"image_id", "fractured"} - set(table.fieldnames or ())
-    if missing:
-        raise DatasetError(f"{store.title(TABLE)}: no column {', '.join(sorted(missing))}")
     rows: dict[str, Row] = {}
-    for row in table:
+    for line, row in store.read_table(TABLE, ("image_id", "fractured")):
         if row["fractured"] not in ("0", "1"):
-            raise DatasetError(f"{store.title(TABLE)}, line {table.line_num}: fractured is neither 0 nor 1")
+            raise DatasetError(f"{store.title(TABLE)}, line {line}: fractured is neither 0 nor 1")
         rows[row["image_id"]] = row
     return rows
 

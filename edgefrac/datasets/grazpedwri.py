@@ -18,15 +18,11 @@ facets with a short list of values are let through, no text.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-
-import yaml
 
 from edgefrac.datasets.annotation import Annotation, fit, read_yolo, upright_size
 from edgefrac.datasets.classes import require_classes
@@ -35,6 +31,7 @@ from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import CLASSES, Dataset, Sample
 from edgefrac.datasets.store import Store, open_store
 from edgefrac.errors import DatasetError
+from edgefrac.recipes.reading import parse_yaml
 
 TABLE = "dataset.csv"
 CATEGORIES = "boneanomaly bonelesion foreignbody fracture metal periostealreaction pronatorsign softtissue text".split()
@@ -102,15 +99,11 @@ def open_grazpedwri(location: str) -> Dataset | None:
 
 
 def _read_table(store: Store, findings: Findings) -> dict[str, Row]:
-    table = csv.DictReader(io.StringIO(store.read_text(TABLE)))
-    missing = {"filestem", "patient_id", "fracture_visible"} - set(table.fieldnames or ())
-    if missing:
-        raise DatasetError(f"{store.title(TABLE)}: no column {', '.join(sorted(missing))}")
     rows: dict[str, Row] = {}
-    for row in table:
+    for line, row in store.read_table(TABLE, ("filestem", "patient_id", "fracture_visible")):
         if None in row.values() or row["fracture_visible"] not in ("", "0", "0.0", "1", "1.0"):
             what = "columns are missing" if None in row.values() else "fracture_visible is neither empty nor 0 nor 1"
-            raise DatasetError(f"{store.title(TABLE)}, line {table.line_num}: {what}")
+            raise DatasetError(f"{store.title(TABLE)}, line {line}: {what}")
         before = rows.get(row["filestem"])
         if before and _is_set(before, "fracture_visible") != _is_set(row, "fracture_visible"):
             findings.add("listed twice with different labels, taken as fractured", row["filestem"])
@@ -149,10 +142,10 @@ def _category(files: list[_File]) -> int:
     for file in files:
         if PurePosixPath(file.name).name in ("meta.yaml", "data.yaml"):
             try:
-                names = yaml.safe_load(file.store.read_text(file.name))["names"]
+                names = parse_yaml(file.store.read_text(file.name))["names"]
                 listed = dict(names) if isinstance(names, dict) else dict(enumerate(names))
                 return next(int(number) for number, name in listed.items() if name == "fracture")
-            except (yaml.YAMLError, TypeError, KeyError, ValueError, StopIteration) as error:
+            except (TypeError, KeyError, ValueError, OverflowError, StopIteration) as error:
                 raise DatasetError(f"{file.store.title(file.name)}: lists no category 'fracture'") from error
     return CATEGORIES.index("fracture")
 
@@ -167,7 +160,7 @@ def _boxes(image: _File, labels: _File, category: int, findings: Findings) -> An
     try:
         with image.store.open(image.name) as stream:
             size, _ = upright_size(stream)
-    except (OSError, zipfile.BadZipFile):
+    except OSError:
         findings.add("image header unreadable, its boxes left out", PurePosixPath(image.name).name)
         return Annotation((1, 1))
     annotation, _ = read_yolo(text, title, category, size)

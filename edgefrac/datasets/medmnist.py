@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from edgefrac.datasets.findings import Findings
 from edgefrac.datasets.location import split_options
 from edgefrac.datasets.presplit import report_splits
 from edgefrac.datasets.registry import source
-from edgefrac.datasets.sample import Dataset, Sample
+from edgefrac.datasets.sample import DAMAGED_ZIP, Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError
 from edgefrac.imaging.grey import to_grey
 from edgefrac.imaging.limits import check_size
@@ -43,7 +43,8 @@ ATTRIBUTION = (
     "Jin et al., EBioMedicine 62 (2020)"
 )
 _LARGEST = 1 << 32  # bytes of one array, which is held in memory whole: it is packed and cannot be read in parts
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+# the header of an array is Python text, read by Python's own tokenizer and parser
+_DAMAGE = (*DAMAGED_ZIP, KeyError, MemoryError, OverflowError, SyntaxError, TypeError, TokenError)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ArrayReader:
         name = f"{self.path}:{self.member}[{self.index}]"
         try:
             image = _array(self.path, self.member)[self.index]
-        except (*_DAMAGE, IndexError, MemoryError) as error:
+        except _DAMAGE as error:
             raise ImageError(f"{name}: cannot be read ({error})") from error
         if image.ndim == 3 and image.shape[2] != 3:
             image = image[self.slice_] if self.slice_ is not None else montage(image)
@@ -107,7 +108,7 @@ def _members(path: Path) -> frozenset[str]:
             return frozenset(archive.namelist())
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except DAMAGED_ZIP as error:
         raise DatasetError(f"{path}: not a .npz file, or cut short ({error})", hint="is it there whole?") from error
 
 

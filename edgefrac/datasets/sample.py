@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from edgefrac.imaging.read import decode_radiograph, read_radiograph
 
 CLASSES = (NO_FRACTURE, FRACTURE)
 _LARGEST_MEMBER = 1 << 28  # bytes unpacked; more is a decompression bomb, not a radiograph
+
+DAMAGED_ZIP = (OSError, EOFError, RuntimeError, ValueError, IndexError, zipfile.BadZipFile, zlib.error, struct.error)
+"""What ``zipfile`` raises on damaged archives, on encrypted members and on compressions that it does not know."""
 
 Polygon = tuple[tuple[float, float], ...]
 
@@ -74,7 +78,7 @@ class ZipReader:
             if archive.getinfo(self.member).file_size > _LARGEST_MEMBER:
                 raise ImageError(f"{name}: unpacks to more than {_LARGEST_MEMBER >> 20} MiB")
             return archive.read(self.member)
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except (*DAMAGED_ZIP, KeyError) as error:
             raise ImageError(f"{name}: cannot be unpacked ({error})") from error
 
 

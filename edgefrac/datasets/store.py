@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from edgefrac.datasets.sample import FileReader, Reader, ZipReader
+from edgefrac.datasets.sample import DAMAGED_ZIP, FileReader, Reader, ZipReader
 from edgefrac.errors import DatasetError
+from edgefrac.imaging.limits import most_unpacked
 
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
 """Endings by which a folder's images are told from its other files."""
@@ -26,18 +29,36 @@ class Store:
     top: str = ""
 
     def open(self, name: str) -> IO[bytes]:
-        """A binary stream of one file; raises ``OSError`` or ``zipfile.BadZipFile``."""
+        """A binary stream of one file; raises ``OSError``, and reading a zip's member what ``DAMAGED_ZIP`` lists."""
         if self.archive is not None:
-            return self.archive.open(self.top + name)
+            try:
+                return self.archive.open(self.top + name)
+            except DAMAGED_ZIP as error:
+                raise OSError(str(error)) from error
         return (self.location / self.top / name).open("rb")
 
     def read_text(self, name: str) -> str:
         """One file as UTF-8 text; raises ``DatasetError``."""
+        if self.archive is not None:
+            member = self.archive.getinfo(self.top + name)
+            if member.file_size > most_unpacked(member.compress_size):
+                raise DatasetError(f"{self.title(name)}: unpacks to {member.file_size >> 20} MiB, as only a bomb does")
         try:
             with self.open(name) as stream:
                 return stream.read().decode("utf-8-sig")
-        except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+        except DAMAGED_ZIP as error:  # text that is no UTF-8 is a ValueError
             raise DatasetError(f"{self.title(name)}: cannot be read ({error})") from error
+
+    def read_table(self, name: str, columns: Collection[str]) -> list[tuple[int, dict[str, str]]]:
+        """The rows of a CSV table, each with its line, that must have these ``columns``; raises ``DatasetError``."""
+        table = csv.DictReader(io.StringIO(self.read_text(name)))
+        try:
+            rows = [(table.line_num, row) for row in table]
+        except csv.Error as error:
+            raise DatasetError(f"{self.title(name)}, line {table.line_num}: not a CSV table ({error})") from error
+        if missing := set(columns) - set(table.fieldnames or ()):
+            raise DatasetError(f"{self.title(name)}: no column {', '.join(sorted(missing))}")
+        return rows
 
     def reader(self, name: str) -> Reader:
         """A reader of one radiograph."""
@@ -71,9 +92,9 @@ def open_store(location: Path) -> Store:
         raise DatasetError(f"{location}: neither a folder nor a readable .zip", hint="is the download complete?")
     try:
         archive = zipfile.ZipFile(location)
-    except (OSError, zipfile.BadZipFile) as error:
+    except DAMAGED_ZIP as error:
         raise DatasetError(f"{location}: cannot be opened as a zip ({error})") from error
-    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    names = [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
     for name in names:
         if not is_inside(name):
             raise DatasetError(f"{location}: member {name!r} points outside the archive", hint="do not use this file")

@@ -71,7 +71,10 @@ def _read(path: Path, options: Mapping[str, str], findings: Findings) -> list[_R
     head = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text), delimiter=max(_DELIMITERS, key=head.count))
     file, label, patient = (options.get(role, role) for role in COLUMNS)
-    columns = [column for column in (table.fieldnames or ()) if column]
+    try:
+        columns = [column for column in (table.fieldnames or ()) if column]
+    except csv.Error as error:
+        raise DatasetError(f"{path}, line 1: not a CSV table ({error})") from error
     missing = {file, label} - set(columns)
     if "patient" in options:
         missing |= {patient} - set(columns)

@@ -13,6 +13,23 @@ MAX_PIXELS = 80_000_000
 MIN_SIDE = 16
 """Shortest side in pixels: below it nothing can be seen, and the file is an icon or damaged."""
 
+_UNQUESTIONED_BYTES = 32 << 20
+_MOST_EXPANSION = 100
+
+
+def most_unpacked(packed: int) -> int:
+    """To how many bytes so many may unpack: radiographs shrink 2 to 20 times, what is empty 1000 times."""
+    return min(MAX_BYTES, max(_UNQUESTIONED_BYTES, _MOST_EXPANSION * packed))
+
+
+def check_expansion(name: str, unpacked: int, packed: int) -> None:
+    """Raise ``ImageError`` for a decompression bomb, see ``most_unpacked``."""
+    if unpacked > most_unpacked(packed):
+        raise ImageError(
+            f"{name}: {packed} bytes that would unpack to {unpacked >> 20} MiB, not read",
+            hint="check that it is not a decompression bomb; an image that is empty all over has nothing to say",
+        )
+
 
 def check_size(name: str, width: int, height: int) -> None:
     """Raise ``ImageError`` unless an image of ``width``×``height`` pixels may be decoded."""

@@ -6,6 +6,7 @@ scaling and display range are used: its free texts go nowhere.
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgefrac.errors import ImageError, MissingDecoderError
 from edgefrac.imaging.dicom.quiet import quietly
-from edgefrac.imaging.limits import MAX_BYTES, check_size
+from edgefrac.imaging.limits import check_size, most_unpacked
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.voi import CT_PRESETS, Window, WindowChoice, range_to_grey
 
@@ -60,11 +61,15 @@ class NiftiVolume:
 
         orientations: Any = typed  # its functions have no types
 
-        image = _open(_inflated(data, self._name))
+        whole = _inflated(data, self._name)
+        image = _open(whole)
         shape = image.shape
         # of a volume of one slice some writers leave out the third axis
         if len(shape) < 2 or 0 in shape:
             raise ImageError(f"{self._name}: NIfTI file with a shape that is not a volume")
+        expected = math.prod(shape) * image.get_data_dtype().itemsize
+        if len(whole) < expected:
+            raise ImageError(f"{self._name}: truncated NIfTI file: {len(whole)} of {expected} bytes")
         if len(shape) > 3 and any(size > 1 for size in shape[3:]):
             self._notes.append(f"first of {int(np.prod(shape[3:]))} volumes")
         stored = np.asanyarray(image.dataobj.get_unscaled())
@@ -162,9 +167,10 @@ def _inflated(data: bytes, name: str) -> bytes:
     if not data.startswith(_GZIP):
         return data
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    whole = inflater.decompress(data, MAX_BYTES)
+    most = most_unpacked(len(data))
+    whole = inflater.decompress(data, most)
     if inflater.unconsumed_tail:
-        raise ImageError(f"{name}: inflates to more than {MAX_BYTES >> 20} MiB, not read")
+        raise ImageError(f"{name}: inflates to more than {most >> 20} MiB, not read")
     if not inflater.eof:
         raise ImageError(f"{name}: truncated NIfTI file: its gzip stream ends too early")
     return whole

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgefrac.errors import ImageError
 from edgefrac.imaging.depth import of_samples
 from edgefrac.imaging.grey import Samples, chroma, to_grey
-from edgefrac.imaging.limits import MAX_PIXELS, check_size
+from edgefrac.imaging.limits import MAX_PIXELS, check_expansion, check_size
 from edgefrac.imaging.radiograph import Radiograph
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ def _open(data: bytes, name: str) -> ImageFile:
     except Exception as error:
         raise ImageError(f"{name}: damaged or truncated {kind} file: no readable header") from error
     check_size(name, *image.size)
+    check_expansion(name, image.width * image.height * len(image.getbands()), len(data))
     return image
 
 

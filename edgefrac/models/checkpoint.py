@@ -87,7 +87,7 @@ def read_info(path: Path) -> CheckpointInfo:
         )
     try:
         return CheckpointInfo.model_validate(json.loads(header))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: header is not edgefrac.checkpoint/1 ({_first_line(error)})") from error
 
 

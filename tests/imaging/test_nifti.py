@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgefrac.errors import ImageError
-from edgefrac.imaging import nifti as reader
+from edgefrac.imaging import limits
 from edgefrac.imaging.nifti import NiftiVolume
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
 from edgefrac.imaging.stack import read_stack
@@ -126,8 +126,8 @@ WHOLE = stored_as((0, 1, 2), (1, 1, 1))
 @pytest.mark.parametrize(
     ("data", "cause"),
     [
-        (WHOLE[:2000], "damaged NIfTI file"),
-        (WHOLE[:352], "damaged NIfTI file"),
+        (WHOLE[:2000], "truncated NIfTI file: 2000 of "),
+        (WHOLE[:352], "truncated NIfTI file: 352 of "),
         (gzip.compress(WHOLE)[:3000], "truncated NIfTI file: its gzip stream ends too early"),
         (gzip.compress(WHOLE)[:40], "not an image of a known format"),
         (rgb(), "neither integers nor floats"),
@@ -144,7 +144,7 @@ def test_bad_files_are_one_line(data: bytes, cause: str) -> None:
 
 def test_gzip_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
     data = gzip.compress(volume(np.zeros((400, 400, 20), np.int16), np.eye(4)))
-    monkeypatch.setattr(reader, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(limits, "MAX_BYTES", 1 << 20)
     with pytest.raises(ImageError, match="inflates to more than 1 MiB"):
         NiftiVolume(data, "a.nii.gz")
 

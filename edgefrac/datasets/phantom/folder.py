@@ -75,7 +75,7 @@ def open_folder(location: str) -> Dataset | None:
         classes = tuple(str(name) for name in document.get("classes", CLASSES))
         samples = tuple(_listed(folder, entry, classes) for entry in document["images"])
         name = str(document["name"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DatasetError(f"{path}: not a list of phantoms ({error})") from error
     missing = [sample.id for sample in samples if not (folder / sample.id).is_file()]
     if missing or not samples:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgefrac.errors import ImageError, MissingDecoderError
 from edgefrac.imaging.dicom.parse import integer
 from edgefrac.imaging.dicom.quiet import CONVERT
-from edgefrac.imaging.limits import check_size
+from edgefrac.imaging.limits import check_expansion, check_size
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -27,7 +27,9 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[NDArray[Any]
         raise ImageError(f"{name}: DICOM file without pixel data", hint="a report, a plan or a directory, not an image")
     if "Rows" not in dataset or "Columns" not in dataset:
         raise ImageError(f"{name}: DICOM file without image size")
-    check_size(name, integer(dataset, "Columns", 0), integer(dataset, "Rows", 0))
+    width, height, samples = (integer(dataset, k, 1) for k in ("Columns", "Rows", "SamplesPerPixel"))
+    check_size(name, width, height)
+    check_expansion(name, width * height * samples, len(dataset.PixelData))
     decoder = _decoder(dataset, name)
     is_grey = dataset.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
     # JPEG and its like put their samples at the low end, whatever HighBit says
