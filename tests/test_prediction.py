@@ -83,7 +83,7 @@ def test_overlays_of_equal_names_do_not_overwrite_each_other(
 
 def test_an_overlay_folder_that_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot write overlays there"):
+    with pytest.raises(OutputError, match="cannot be written"):
         OverlayFolder(tmp_path / "file" / "overlays")
 
 

@@ -25,7 +25,8 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 
 from benchmarks.reliability.folders import broken, digests, unfinished
 from benchmarks.reliability.killing import FailedError, Killed, kill_after, run
-from benchmarks.reliability.toy import GATED, RELEASE, edgefrac, write_recipes
+from benchmarks.reliability.preparing import prepare
+from benchmarks.reliability.toy import GATED, RELEASE, edgefrac
 from edgefrac.bundle import check, open_bundle
 from edgefrac.verification.certificate import cpu_model
 
@@ -159,12 +160,6 @@ def _moments(chance: random.Random, result: Killed, kills: int) -> Iterator[floa
 
 
 KILLERS = {"train": kill_training, "export": kill_export, "sweep": kill_sweep, "bench": kill_bench}
-
-
-def prepare(work: Path, epochs: int = 6, trials: int = 2) -> None:
-    """Recipes, and a checkpoint to export."""
-    write_recipes(work, epochs, trials)
-    run(edgefrac("train", "train.yaml", "--out", "."), work)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -21,9 +22,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.reliability.toy import GATED, RELEASE, edgefrac, environment, write_recipes
+from benchmarks.reliability.preparing import prepare
+from benchmarks.reliability.toy import BUNDLE, GATED, IMAGE, RELEASE, edgefrac, environment
 from edgefrac.digest import file_sha256
-from edgefrac.models.checkpoint import load_checkpoint
 
 NEVER_THE_SAME = {
     "events.out.tfevents": "TensorBoard's log: host, process and time of each figure are in it",
@@ -42,7 +43,6 @@ class Made:
     arguments: tuple[str, ...]
     standard_output: bool = False
     threads: tuple[int, int] = (1, 2)
-    needs: str = ""
 
 
 def artefacts() -> list[Made]:
@@ -53,27 +53,21 @@ def artefacts() -> list[Made]:
         Made("phantoms as DICOM", ("data", "phantom", "made/dicom", "-n", "4", "--format", "dicom")),
         Made("split", ("data", "split", GATED, "--out", "made/split.json", "--folds", "3")),
         Made("audit", ("data", "audit", GATED, "--out", "made/audit.html")),
-        Made("preview", ("train", "train.yaml", "--preview", "made/preview.png"), needs="lightning", threads=(1, 1)),
-        Made("train", ("train", "train.yaml", "--out", "made/runs"), needs="lightning", threads=(1, 1)),
+        Made("preview", ("train", "train.yaml", "--preview", "made/preview.png"), threads=(1, 1)),
+        Made("train", ("train", "train.yaml", "--out", "made/runs"), threads=(1, 1)),
         *(
-            Made(f"export to {target}", ("export", RELEASE, "--target", target, *gate, "--out", "made/bundle"), needs=m)
-            for target, m in {
-                "tflite": "litert_torch",
-                "onnx": "onnxscript",
-                "openvino": "nncf",
-                "ort": "onnxscript",
-            }.items()
+            Made(f"export to {target}", ("export", RELEASE, "--target", target, *gate, "--out", "made/bundle"))
+            for target in ("tflite", "onnx", "openvino", "ort")
         ),
         Made(
             "export to ethos-u",
             ("export", RELEASE, "--target", "ethos-u", "--precision", "int8", *gate, "--out", "made/bundle"),
-            needs="ethosu",
         ),
-        Made("assets of an app", ("bundle", "tflite", "--app", "made/app")),
-        Made("evaluate", ("evaluate", "--model", "tflite", "--data", GATED, "--json"), standard_output=True),
-        Made("explain", ("explain", "phantom.png", "--model", "tflite", "--out", "made/explained.png")),
-        Made("overlay", ("predict", "phantom.png", "--model", "tflite", "--overlay", "made/overlays")),
-        Made("inspect", ("inspect", "tflite/endure-int8.tflite", "--json"), standard_output=True),
+        Made("assets of an app", ("bundle", BUNDLE, "--app", "made/app")),
+        Made("evaluate", ("evaluate", "--model", BUNDLE, "--data", GATED, "--json"), standard_output=True),
+        Made("explain", ("explain", IMAGE, "--model", BUNDLE, "--out", "made/explained.png")),
+        Made("overlay", ("predict", IMAGE, "--model", BUNDLE, "--overlay", "made/overlays")),
+        Made("inspect", ("inspect", f"{BUNDLE}/endure-int8.tflite", "--json"), standard_output=True),
     ]
 
 
@@ -108,34 +102,14 @@ def compare(made: Made, worlds: Sequence[Path]) -> Compared:
     return Compared(made.name, identical, differing, never)
 
 
-def prepare(folder: Path) -> list[Path]:
-    """Two worlds with the same recipes, phantom, checkpoint and bundle in each; the slow ones are made once."""
-    first, second = (folder / name for name in ("one", "another"))
-    write_recipes(first)
-    subprocess.run(
-        edgefrac("data", "phantom", "made", "-n", "2"), cwd=first, env=environment(), check=True, capture_output=True
-    )
-    next((first / "made").rglob("*.png")).rename(first / "phantom.png")
-    subprocess.run(["rm", "-r", str(first / "made")], check=True)
-    subprocess.run(
-        edgefrac("train", "train.yaml", "--out", "."), cwd=first, env=environment(), check=True, capture_output=True
-    )
-    load_checkpoint(first / RELEASE)
-    gate = ("--recipe", "export.yaml", "--data", GATED)
-    subprocess.run(
-        edgefrac("export", RELEASE, *gate, "--out", "tflite"),
-        cwd=first,
-        env=environment(),
-        check=True,
-        capture_output=True,
-    )
-    subprocess.run(["cp", "-r", str(first), str(second)], check=True)
-    return [first, second]
+def two_worlds(toy: Path, folder: Path) -> list[Path]:
+    """Two copies of a prepared toy."""
+    return [shutil.copytree(toy, folder / name) for name in ("one", "another")]
 
 
 def _make(made: Made, world: Path, number: int) -> str:
     """Returns the last lines of standard error where the command failed."""
-    subprocess.run(["rm", "-rf", str(world / "made")], check=True)
+    shutil.rmtree(world / "made", ignore_errors=True)
     (world / "made").mkdir()
     temporary = world / "temporary"
     temporary.mkdir(exist_ok=True)
@@ -175,7 +149,8 @@ def main() -> None:
     given = parser.parse_args()
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory() as folder:
-        worlds = prepare(Path(folder))
+        prepare(Path(folder) / "toy")
+        worlds = two_worlds(Path(folder) / "toy", Path(folder))
         wanted = [made for made in artefacts() if not given.only or made.name in given.only]
         rows = [compare(made, worlds) for made in track(wanted, "made twice", console=console)]
     table = Table("artefact", "identical files", "differing", "cannot be identical")

@@ -10,6 +10,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 RELEASE = "endure/fold0/release.safetensors"
 GATED = "phantom:n=24,seed=0"
+IMAGE, BUNDLE = "phantom.png", "bundle"
 _TRAIN = """
 name: endure
 architecture: tiny
@@ -40,7 +41,6 @@ trials: {trials}
 
 def write_recipes(folder: Path, epochs: int = 6, trials: int = 3) -> None:
     """``train.yaml``, ``export.yaml``, ``sweep.yaml`` and ``other-export.yaml``, whose bundle has one golden more."""
-    folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "train": _TRAIN.format(epochs=epochs),
         "export": _EXPORT.format(goldens=1),

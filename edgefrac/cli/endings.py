@@ -87,7 +87,8 @@ def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError |
 
         from edgefrac import durable
 
-        where = Path(error.filename) if isinstance(error.filename, str) else Path(tempfile.gettempdir())
+        unnamed = f"standard output, or a temporary file in {tempfile.gettempdir()}"
+        where = Path(error.filename if isinstance(error.filename, str) else unnamed)
         return want_of_means(durable.refused(where, error), arguments)
     return None
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgefrac import durable
 from edgefrac.cli import (
     bench,
     bundle,
@@ -77,7 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status; no traceback reaches the user without ``--debug``."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
-    given = [argument for argument in given if argument != "--debug"]
+    return _flushed(_status([argument for argument in given if argument != "--debug"], debug))
+
+
+def _status(given: list[str], debug: bool) -> int:
     try:
         with ended_by_signals():
             app(given, prog_name="edgefrac")
@@ -93,6 +100,20 @@ def main(arguments: list[str] | None = None) -> int:
         _say(given, told)
         return told.exit_status
     return 0
+
+
+def _flushed(status: int) -> int:
+    """What was printed, brought to its place now; an error of that would come after the end, and unexplained."""
+    try:
+        sys.stdout.flush()
+        return status
+    except OSError as error:
+        # what is left would be tried again at the end
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        if status == 0 and not isinstance(error, BrokenPipeError):  # a reader that has seen enough is no error
+            _say([], durable.refused(Path("standard output"), error))
+            return 2
+        return status
 
 
 def _in_plain_words(error: Exception, arguments: list[str]) -> EdgeFracError:
@@ -121,4 +142,5 @@ def _say(arguments: list[str], error: EdgeFracError) -> None:
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
     if "--json" in arguments:
-        print(json.dumps({"error": error.message, "hint": error.hint}))
+        with suppress(OSError):  # it may be what went wrong
+            print(json.dumps({"error": error.message, "hint": error.hint}), flush=True)

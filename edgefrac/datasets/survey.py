@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +16,7 @@ from edgefrac.datasets.sample import Dataset, FileReader, Sample, ZipReader
 from edgefrac.errors import ImageError
 from edgefrac.imaging.burned_in import identifying
 from edgefrac.progress import Track, silent
+from edgefrac.workers.helpers import helpers
 
 _WORTH_A_PROCESS = 200  # images below which starting processes takes longer than it saves
 _AT_ONCE = 16
@@ -52,7 +52,7 @@ def survey(dataset: Dataset, *, workers: int = 1, track: Track = silent) -> list
     if workers < 2 or len(dataset) < _WORTH_A_PROCESS:
         return [_look(sample) for sample in track(dataset.samples, "reading radiographs")]
     parts = [dataset.samples[start : start + _AT_ONCE] for start in range(0, len(dataset), _AT_ONCE)]
-    with ProcessPoolExecutor(workers) as pool:
+    with helpers(workers, "fork") as pool:
         running = [pool.submit(_look_at, part) for part in parts]
         return [look for future in track(running, f"reading radiographs by {_AT_ONCE}") for look in future.result()]
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from edgefrac.datasets.sample import Dataset, Sample
 from edgefrac.errors import DatasetError, ImageError, OutputError
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.progress import Track
+from edgefrac.workers.helpers import helpers
 
 MASK_SCALE = 4
 _FORMAT = "edgefrac.pack/2"
@@ -163,11 +162,8 @@ class _Prepared(Sequence[_Made]):
             yield from (_prepare(sample, self.size) for sample in self.samples)
             return
         # a fork of a process in which torch runs threads may hang
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-        try:
+        with helpers(workers, "spawn") as pool:
             yield from pool.map(_prepare, self.samples, [self.size] * len(self), chunksize=16)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _prepare(sample: Sample, size: int) -> _Made:

@@ -111,7 +111,7 @@ def test_an_impossible_overlay_folder(
     blocker = tmp_path / "blocker"
     blocker.write_text("in the way")
     assert main(["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(blocker / "x")]) == 2
-    assert f"error: {blocker / 'x'}: cannot write overlays there" in capsys.readouterr().err
+    assert f"error: {blocker / 'x'}: cannot be written" in capsys.readouterr().err
 
 
 def test_a_full_disk_leaves_no_half_overlay(
