@@ -6,6 +6,7 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,12 +33,18 @@ def judged() -> Certificate:
     return found.model_copy(update={"environment": environment, "artefacts": (artefact,)})
 
 
-def assert_valid(text: str) -> None:
+@cache
+def validator() -> Any:
+    """That of the format's own authors, which reads the schema once."""
     pytest.importorskip("cyclonedx")
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
-    fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    return JsonStrictValidator(SchemaVersion.V1_6)
+
+
+def assert_valid(text: str) -> None:
+    fault = validator().validate_str(text)
     assert fault is None, str(fault)[:2000]
 
 
