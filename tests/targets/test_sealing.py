@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgefrac.errors import ModelFileError
+from edgefrac.runtimes.session import open_session
 from edgefrac.targets import sealing
 from edgefrac.targets.sealing import read_bytes
 from tests.bundle.material import within
@@ -29,8 +30,9 @@ def folder(path: Path) -> None:
 @pytest.mark.parametrize("make", [pipe, endless, folder])
 def test_what_is_no_file(tmp_path: Path, make) -> None:
     make(tmp_path / "model")
-    with within(5), pytest.raises(ModelFileError, match=r"model: not a file|Is a directory"):
-        read_bytes(tmp_path / "model")
+    for look in (read_bytes, open_session):
+        with within(5), pytest.raises(ModelFileError, match=r"model: not a file|Is a directory"):
+            look(tmp_path / "model")
 
 
 def test_a_link_to_a_file_is_fine(tmp_path: Path) -> None:
