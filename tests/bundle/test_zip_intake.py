@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -209,7 +210,7 @@ def test_bytes_are_counted_whatever_zipfile_lets_through(
 
     def generous(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> object:
         if member.filename.endswith(".tflite"):
-            return open("/dev/zero", "rb")  # noqa: PTH123
+            return io.BytesIO(bytes(3 << 20))
         return real(archive, member)
 
     monkeypatch.setattr(zipfile.ZipFile, "open", generous)
