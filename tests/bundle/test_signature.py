@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -21,7 +20,8 @@ from edgefrac.bundle.signing import sign_bundle
 from edgefrac.errors import BundleError
 from tests.bundle.material import Write
 
-DATA = Path(__file__).parent.parent / "data" / "signature"
+REPOSITORY = Path(__file__).parents[2]
+DATA = REPOSITORY / "tests" / "data" / "signature"
 # the files a.txt ("hello\n") and golden/v.json ("{}\n")
 SIGNED = {
     "a.txt": "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
@@ -85,9 +85,10 @@ def test_every_bit_of_payload_and_signature_counts() -> None:
 
 def model_signing() -> str:
     """The command line of model-signing, which lives in an environment of its own."""
-    found = os.environ.get("EDGEFRAC_MODEL_SIGNING") or shutil.which("model_signing")
+    built = REPOSITORY / "build" / "model-signing" / "bin" / "model_signing"
+    found = str(built) if built.is_file() else shutil.which("model_signing")
     if not found:
-        pytest.skip("model-signing is not here: set EDGEFRAC_MODEL_SIGNING to its command (docs/bundles.md)")
+        pytest.skip("no model-signing here, or in build/model-signing (tests/bundle/model-signing.txt)")
     return found
 
 

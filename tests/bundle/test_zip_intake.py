@@ -176,7 +176,7 @@ def test_encryption(tmp_path: Path, temporary: Path) -> None:
     data = packed(tmp_path / "e.zip", "bundle.json")
     data[next(entries(data)) + 8] |= 1
     (tmp_path / "e.zip").write_bytes(data)
-    refused(tmp_path / "e.zip", temporary, "encrypted")
+    refused(tmp_path / "e.zip", temporary, "encrypted, which no bundle is")
 
 
 def test_files_that_share_bytes(tmp_path: Path, temporary: Path) -> None:
