@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +76,27 @@ def test_what_is_no_such_signature(path: list[str | int], value: object) -> None
     with pytest.raises(BundleError, match=r"model\.sig: not a signature by a key pair") as caught:
         read_signature(changed(path, value))
     assert "\n" not in caught.value.message
+
+
+def without_the_last(statement: dict[str, Any]) -> None:
+    statement["predicate"]["resources"].pop()
+
+
+def with_the_first_twice(statement: dict[str, Any]) -> None:
+    resources = statement["predicate"]["resources"]
+    resources.append(resources[0])
+    digests = b"".join(bytes.fromhex(resource["digest"]) for resource in resources)
+    statement["subject"][0]["digest"]["sha256"] = hashlib.sha256(digests).hexdigest()
+
+
+@pytest.mark.parametrize("change", [without_the_last, with_the_first_twice])
+def test_a_list_of_files_that_contradicts_itself(change: Callable[[dict[str, Any]], None]) -> None:
+    document = json.loads((DATA / "model-signing-1.1.1.sig").read_bytes())
+    statement = json.loads(base64.b64decode(document["dsseEnvelope"]["payload"]))
+    change(statement)
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    with pytest.raises(BundleError, match="contradicts itself"):
+        read_signature(changed(["dsseEnvelope", "payload"], payload))
 
 
 def test_every_bit_of_payload_and_signature_counts() -> None:

@@ -67,7 +67,7 @@ def test_what_it_says(file: Path) -> None:
     parts = {part["bom-ref"]: part for part in document["components"]}
     assert parts["weights"]["hashes"][0]["content"] == "a" * 64
     assert parts["weights"]["licenses"][0]["license"]["name"] == "CC-BY-4.0"
-    assert "Abedeen" in parts["data:FracAtlas"]["copyright"]
+    assert "Abedeen" in parts["training-data"]["copyright"]
     assert parts[f"file:{FILE}"]["hashes"][0]["content"] == hashlib.sha256(b"model").hexdigest()
     assert parts["pkg:pypi/torch@2.13.0%2Bcpu"]["scope"] == "excluded"
     assert parts["pkg:pypi/ai-edge-litert@2.3.0"]["scope"] == "required"
