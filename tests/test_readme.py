@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ STAND_INS = {
     "base": "toy",
     "reference": "toy",
     "train/sweep.yaml": "toy-sweep",
+    "2028-12-31": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
 }
 UNDECIDED_ON_FEW = {"export", "verify"}  # status 1: sixty phantoms are too few for an int8 verdict
 
@@ -61,6 +63,10 @@ def test_command(command: str, reference_bundle: Path, tmp_path: Path, monkeypat
     shutil.copyfile(next(reference_bundle.parent.rglob("*-int8.tflite*")), "model-int8.tflite")
     make_folds(open_dataset(PHANTOMS), k=4).save(Path("split.json"))
     words = [STAND_INS.get(word, word) for word in shlex.split(command)[1:]]
+    if "keys" in command:
+        pytest.importorskip("cryptography")
+        if "--new-key" not in words:
+            assert main(["sign", "--new-key", "keys"]) == main(["sign", "bundle", "--key", "keys/private.pem"]) == 0
     if "model-int8-ethos-u.tflite" in command:
         assert main(["export", "--target", "ethos-u", "--precision", "int8", "--out", "ethos-u"]) in (0, 1)
     if "--explanations" in words:  # which asks a model sixty times a radiograph

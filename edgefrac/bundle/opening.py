@@ -34,7 +34,7 @@ from edgefrac.contract import Contract
 from edgefrac.errors import BundleError
 from edgefrac.targets.registry import available, of_name
 
-_LARGEST_MANIFEST = 8 << 20
+_LARGEST_MANIFEST, _LARGEST_DOCUMENT = 8 << 20, 64 << 20
 _AGAIN = "get or export the bundle again"
 _CONTRACTS = TypeAdapter(dict[str, Contract])
 
@@ -52,10 +52,14 @@ class Bundle:
     manifest_sha256: str
 
     def read(self, name: str) -> bytes:
-        """Content of one file; raises ``BundleError`` if it is missing or not as the manifest says."""
+        """Content of a document or picture; raises ``BundleError`` if it is missing or not as the manifest says."""
         entry = self._entries.get(name)
         if entry is None:
             raise BundleError(f"{self.source}: {name}: not listed in {MANIFEST}", hint=_AGAIN)
+        if entry.bytes > _LARGEST_DOCUMENT:
+            raise BundleError(
+                f"{self.source}: {name}: over {_LARGEST_DOCUMENT >> 20} MiB, too large to be read", hint=_AGAIN
+            )
         try:
             content = read_plain(self.root, name, entry.bytes)
         except OSError:

@@ -22,7 +22,7 @@ from edgefrac.bundle.documents import SIGNATURE, canonical, first_fault
 from edgefrac.bundle.keys import PrivateKey, PublicKey
 from edgefrac.errors import BundleError
 
-LARGEST_BYTES = 16 << 20
+LARGEST_BYTES = 8 << 20
 _MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

@@ -24,6 +24,8 @@ def sign_bundle(folder: Path, key: PrivateKey, valid_until: date | None = None) 
         raise UsageError(f"{folder}: only a folder can be signed", hint="unpack it, sign the folder, pack it again")
     if valid_until and valid_until < datetime.now(UTC).date():
         raise UsageError(f"{valid_until} has passed, and the bundle would have expired before it is used")
+    for name in (MANIFEST, SIGNATURE):
+        durable.clear(folder, name)  # what a signing that was killed left there belongs to no bundle
     bundle = open_bundle(folder)
     if problems := bundle.problems():
         raise BundleError(f"{folder}: {problems[0]}", hint="get or export the bundle again")

@@ -31,7 +31,7 @@ def sbom(contracts: Mapping[str, Contract], certificate: Certificate, files: Seq
     contract = next(iter(contracts.values()))
     versions = certificate.environment.packages
     runtimes = {file.name: _runtime(certificate, file.name) for file in files}
-    data = [_training_data(name, contract) for name in contract.training_data.names]
+    data = [_training_data(contract)] if contract.training_data.names else []
     packages = [_package(name, version, name in runtimes.values()) for name, version in sorted(versions.items())]
     made = [_file(file, contracts.get(file.name)) for file in sorted(files, key=lambda file: file.name)]
     document: _Part = {
@@ -93,12 +93,13 @@ def _weights(contract: Contract) -> _Part:
     }
 
 
-def _training_data(name: str, contract: Contract) -> _Part:
+def _training_data(contract: Contract) -> _Part:
+    """All of it as one part, for the contract states licence and attribution of all together."""
     attribution = contract.training_data.attribution
     return {
         "type": "data",
-        "bom-ref": f"data:{name}",
-        "name": name,
+        "bom-ref": "training-data",
+        "name": "; ".join(contract.training_data.names),
         **({"copyright": attribution} if attribution else {}),
         **_licence(contract),
     }

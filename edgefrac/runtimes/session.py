@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -158,7 +160,11 @@ def as_promised(
 
 def _read_head(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # without O_NONBLOCK, to open a pipe is to wait for its writer
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ModelFileError(f"{path}: not a file")
             return file.read(_HEAD_BYTES)
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None

@@ -33,6 +33,7 @@ _AXIS_LABELS = 2
 _IMAGE_PROPERTIES = 2
 _GRAYSCALE = 2
 _INT8 = 9  # TensorType of schema.fbs
+_EXTERNAL_BUFFERS = (8, 9)  # fields of its Model: groups of buffers by the names of their files, and the buffers
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -41,6 +42,7 @@ def read_contract(path: Path) -> Contract:
     data = read_bytes(path)
     try:
         contract, digest = find_metadata(data, CONTRACT_KEY), find_metadata(data, DIGEST_KEY)
+        elsewhere = [field for field in _EXTERNAL_BUFFERS if Table.root(data).place(field) is not None]
     except (struct.error, ValueError) as error:
         raise ModelFileError(f"{path}: not a TFLite file, or cut short ({error})") from error
     if contract is None:
@@ -53,6 +55,8 @@ def read_contract(path: Path) -> Contract:
             f"{path}: damaged, its content does not have the SHA-256 that was written into it",
             hint="where a compiler such as vela rewrote it, give the file that it was made from",
         )
+    if elsewhere:
+        raise ModelFileError(f"{path}: some of its weights lie in other files, which EdgeFrac does not open")
     return parse_contract(path, data[contract.start : contract.stop])
 
 

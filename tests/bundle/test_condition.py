@@ -185,6 +185,14 @@ def test_signing_again_keeps_or_changes_the_day(signed: Path, keys: Path) -> Non
     assert judged(signed, keys).state is State.SIGNED
 
 
+def test_a_signing_that_was_killed_is_begun_again(signed: Path, keys: Path) -> None:
+    for name in (".model.sig.4194305-0.part", ".bundle.json.4194305-3.part"):  # no process has such a number
+        (signed / name).write_bytes(b"half")
+    assert judged(signed, keys).state is State.CORRUPT
+    sign_bundle(signed, read_private_key(keys / "private.pem", lambda: None))
+    assert judged(signed, keys).state is State.SIGNED
+
+
 def test_what_is_not_signed(signed: Path, keys: Path, tmp_path: Path) -> None:
     key = read_private_key(keys / "private.pem", lambda: None)
     with pytest.raises(UsageError, match="only a folder"):

@@ -171,6 +171,17 @@ def test_pipes_and_devices_are_not_waited_for(write: Write, tmp_path: Path, name
                 open_bundle(bundle.root).read(name)
 
 
+def test_a_document_that_is_huge_is_not_read(write: Write, tmp_path: Path) -> None:
+    root = write(tmp_path / "bundle").root
+    relisted(root, "certificate.json")
+    manifest = (root / "bundle.json").read_text().replace('"bytes": 1,', '"bytes": 9000000000,')
+    (root / "bundle.json").write_text(manifest)
+    (root / "certificate.json").unlink()
+    (root / "certificate.json").symlink_to("/dev/zero")
+    with within(5), pytest.raises(BundleError, match="over 64 MiB"):
+        open_bundle(root).read("certificate.json")
+
+
 def test_a_pipe_is_no_zip(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.zip")
     with within(5), pytest.raises(BundleError, match="neither a folder nor a file"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +24,8 @@ from edgefrac.bundle.signing import sign_bundle
 from edgefrac.errors import BundleError
 from tests.bundle.material import Write
 
-DATA = Path(__file__).parent.parent / "data" / "signature"
+REPOSITORY = Path(__file__).parents[2]
+DATA = REPOSITORY / "tests" / "data" / "signature"
 # the files a.txt ("hello\n") and golden/v.json ("{}\n")
 SIGNED = {
     "a.txt": "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
@@ -74,6 +78,27 @@ def test_what_is_no_such_signature(path: list[str | int], value: object) -> None
     assert "\n" not in caught.value.message
 
 
+def without_the_last(statement: dict[str, Any]) -> None:
+    statement["predicate"]["resources"].pop()
+
+
+def with_the_first_twice(statement: dict[str, Any]) -> None:
+    resources = statement["predicate"]["resources"]
+    resources.append(resources[0])
+    digests = b"".join(bytes.fromhex(resource["digest"]) for resource in resources)
+    statement["subject"][0]["digest"]["sha256"] = hashlib.sha256(digests).hexdigest()
+
+
+@pytest.mark.parametrize("change", [without_the_last, with_the_first_twice])
+def test_a_list_of_files_that_contradicts_itself(change: Callable[[dict[str, Any]], None]) -> None:
+    document = json.loads((DATA / "model-signing-1.1.1.sig").read_bytes())
+    statement = json.loads(base64.b64decode(document["dsseEnvelope"]["payload"]))
+    change(statement)
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    with pytest.raises(BundleError, match="contradicts itself"):
+        read_signature(changed(["dsseEnvelope", "payload"], payload))
+
+
 def test_every_bit_of_payload_and_signature_counts() -> None:
     key = read_public_key(DATA / "public.pem")
     document = json.loads((DATA / "model-signing-1.1.1.sig").read_bytes())
@@ -85,9 +110,10 @@ def test_every_bit_of_payload_and_signature_counts() -> None:
 
 def model_signing() -> str:
     """The command line of model-signing, which lives in an environment of its own."""
-    found = os.environ.get("EDGEFRAC_MODEL_SIGNING") or shutil.which("model_signing")
+    built = REPOSITORY / "build" / "model-signing" / "bin" / "model_signing"
+    found = str(built) if built.is_file() else shutil.which("model_signing")
     if not found:
-        pytest.skip("model-signing is not here: set EDGEFRAC_MODEL_SIGNING to its command (docs/bundles.md)")
+        pytest.skip("no model-signing here, or in build/model-signing (tests/bundle/model-signing.txt)")
     return found
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from onnx import TensorProto, numpy_helper  # noqa: E402
 
 from edgefrac.errors import ModelFileError  # noqa: E402
 from edgefrac.runtimes.session import open_session  # noqa: E402
+from edgefrac.targets import onnx_metadata  # noqa: E402
 from edgefrac.targets.onnx_graph import finish  # noqa: E402
-from edgefrac.targets.onnx_metadata import read_contract  # noqa: E402
+from edgefrac.targets.onnx_metadata import read_contract, seal  # noqa: E402
 from tests import onnx_model  # noqa: E402
 from tests.models.networks import SIZE, phantoms  # noqa: E402
 from tests.targets.conftest import Floats  # noqa: E402
@@ -128,9 +130,44 @@ def _in_a_branch(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
     model.graph.node.append(onnx.helper.make_node("If", ["unused"], ["unused"], then_branch=branch, else_branch=branch))
 
 
-@pytest.mark.parametrize(
-    "hide", [_in_the_graph, _in_an_attribute, _in_a_list, _in_a_sparse_tensor, _in_a_function, _in_a_branch]
-)
+def _in_a_sparse_index(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.graph.sparse_initializer.add().indices.CopyFrom(tensor)
+
+
+def _in_a_sparse_attribute(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.graph.node.add(op_type="Constant").attribute.add().sparse_tensor.values.CopyFrom(tensor)
+
+
+def _in_a_functions_default(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.functions.add().attribute_proto.add().t.CopyFrom(tensor)
+
+
+def _in_training(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    model.training_info.add().initialization.initializer.add().CopyFrom(tensor)
+
+
+def _in_a_list_of_graphs_of_an_algorithm(model: onnx.ModelProto, tensor: onnx.TensorProto) -> None:
+    node = model.training_info.add().algorithm.node.add(op_type="If")
+    node.attribute.add().graphs.add().initializer.add().CopyFrom(tensor)
+
+
+HIDDEN = [
+    _in_the_graph,
+    _in_an_attribute,
+    _in_a_list,
+    _in_a_sparse_tensor,
+    _in_a_sparse_index,
+    _in_a_sparse_attribute,
+    _in_a_function,
+    _in_a_functions_default,
+    _in_a_branch,
+    _in_training,
+    _in_a_list_of_graphs_of_an_algorithm,
+]
+ELSEWHERE = ["../../etc/passwd", "/dev/zero", "pipe", "link", "beside.bin"]
+
+
+@pytest.mark.parametrize("hide", HIDDEN)
 def test_weights_in_other_files_are_refused_before_a_runtime_looks_for_them(hide, tmp_path: Path, monkeypatch) -> None:
     tensor = TensorProto(name="elsewhere", data_type=TensorProto.FLOAT, dims=[1])
     tensor.data_location = TensorProto.EXTERNAL
@@ -142,6 +179,79 @@ def test_weights_in_other_files_are_refused_before_a_runtime_looks_for_them(hide
     path = tmp_path / "elsewhere.onnx"
     path.write_bytes(finish(model, onnx_model.contract()))
     with pytest.raises(ModelFileError, match=r"elsewhere\.onnx: some of its weights lie in other files"):
+        open_session(path)
+
+
+@pytest.mark.parametrize("location", ELSEWHERE)
+def test_no_place_elsewhere_is_opened(location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one beside the file either: a file with contract is whole, so there is no path to judge wrongly."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    (tmp_path / "beside.bin").write_bytes(bytes(4))
+    tensor = TensorProto(name="elsewhere", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    for key, value in {"location": location, "offset": str(1 << 62), "length": "-1"}.items():
+        tensor.external_data.add(key=key, value=value)
+    extra = onnx.ModelProto()
+    extra.graph.initializer.add().CopyFrom(tensor)
+    path = tmp_path / "elsewhere.onnx"
+    path.write_bytes(seal(onnx_model.build() + extra.SerializeToString()))
+    monkeypatch.setattr(ort, "InferenceSession", lambda *_, **__: pytest.fail("the runtime saw it"))
+    monkeypatch.chdir(tmp_path)
+    for look in (open_session, read_contract):
+        with pytest.raises(ModelFileError, match="some of its weights lie in other files"):
+            look(path)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    length, size = len(content), b""
+    while length > 0x7F:
+        size, length = size + bytes([length & 0x7F | 0x80]), length >> 7
+    return bytes([number << 3 | 2]) + size + bytes([length]) + content
+
+
+@pytest.mark.parametrize("depth", [1, 50, 20_000])
+def test_graphs_in_graphs_are_walked_to_the_bottom(depth: int, tmp_path: Path) -> None:
+    """A node's attribute is a graph, whose node's attribute is a graph: 20,000 deep, no call stack would hold."""
+    innermost = TensorProto(name="elsewhere", data_location=TensorProto.EXTERNAL).SerializeToString()
+    graph = _field(5, innermost)
+    for _ in range(depth):
+        graph = _field(1, _field(5, _field(6, graph)))
+    path = tmp_path / "deep.onnx"
+    path.write_bytes(seal(onnx_model.build() + _field(7, graph)))
+    with pytest.raises(ModelFileError, match="some of its weights lie in other files"):
+        read_contract(path)
+
+
+def test_code_compiled_for_a_device_is_refused(tmp_path: Path) -> None:
+    extra = onnx.ModelProto()
+    extra.graph.node.add(op_type="EPContext", domain="com.microsoft", output=["unused"])
+    path = tmp_path / "compiled.onnx"
+    path.write_bytes(seal(onnx_model.build() + extra.SerializeToString()))
+    with pytest.raises(ModelFileError, match="compiled for one device"):
+        open_session(path)
+
+
+def test_a_file_of_countless_fields_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "many.onnx"
+    path.write_bytes(seal(onnx_model.build() + _field(7, b"\x30\x00" * 3_000_000)))
+    started = time.process_time()
+    with pytest.raises(ModelFileError, match="more than 500000 fields"):
+        read_contract(path)
+    assert time.process_time() - started < 2
+
+
+def test_no_library_of_operators_is_ever_registered() -> None:
+    source = Path(onnx_metadata.__file__).parents[1]
+    assert not [p for p in source.rglob("*.py") if "register_custom_ops_library" in p.read_text(encoding="utf-8")]
+
+
+def test_an_operator_that_the_runtime_does_not_have_is_refused_by_it(tmp_path: Path) -> None:
+    extra = onnx.ModelProto()
+    extra.graph.node.add(op_type="Custom", domain="strange", input=["image"], output=["unused"])
+    extra.opset_import.add(domain="strange", version=1)
+    path = tmp_path / "custom.onnx"
+    path.write_bytes(seal(onnx_model.build() + extra.SerializeToString()))
+    with pytest.raises(ModelFileError, match="ONNX Runtime cannot load it"):
         open_session(path)
 
 

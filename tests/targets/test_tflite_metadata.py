@@ -6,12 +6,15 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from edgefrac.contract import Contract, Input, Output, Task, TrainingData
 from edgefrac.errors import ModelFileError
-from edgefrac.targets.tflite_metadata import channel_labels, read_contract, standard_metadata
+from edgefrac.runtimes.session import open_session
+from edgefrac.targets.tflite_metadata import channel_labels, read_contract, seal, standard_metadata
 from tests import tflite_model
 from tests.targets.conftest import PRECISIONS, Exported
 from tests.targets.flatbuffer import Table, metadata
@@ -175,3 +178,17 @@ def test_a_strangers_file_has_no_contract(path: Path) -> None:
 def test_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"absent\.tflite: cannot be read"):
         read_contract(tmp_path / "absent.tflite")
+
+
+def test_weights_in_other_files_are_refused_before_the_runtime_looks_for_them(tmp_path: Path) -> None:
+    """LiteRT's schema has groups of buffers by the names of their files, as ONNX has external data."""
+    model = schema.ModelT.InitFromPackedBuf(tflite_model.build(tflite_model.contract()), 0)
+    group = schema.ExternalBufferGroupT()
+    group.name = "../../etc/passwd"
+    model.externalBufferGroups = [group]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path = tmp_path / "elsewhere.tflite"
+    path.write_bytes(seal(bytes(builder.Output())))
+    with pytest.raises(ModelFileError, match=r"elsewhere\.tflite: some of its weights lie in other files"):
+        open_session(path)
