@@ -2,7 +2,7 @@
 
     python -m tests.licences
 
-says of each distribution the licence and where that is written, and ends with status 1 where one is not allowed: GPL and
+says of each distribution the licence and where that stands, and ends with status 1 where one is not allowed: GPL and
 AGPL never; LGPL, a maker's own terms or no word at all only by name, in ``REVIEWED``, with the reason. What a wheel
 bundles of others (OpenBLAS, the runtime library of GCC under its exception) is judged by its own authors alone.
 """

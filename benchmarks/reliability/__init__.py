@@ -1,0 +1,1 @@
+"""Whether what EdgeFrac makes is the same each time, and whole whatever strikes while it is made."""
