@@ -1,4 +1,4 @@
-"""What the package imports is what it declares, and the locks name every version that the constraints do, with hashes."""
+"""What the package imports it declares; the locks name every version that the constraints do, with hashes."""
 
 from __future__ import annotations
 

@@ -66,9 +66,9 @@ def test_training_and_export(workplace: Path, tiny_tflite: Path) -> None:
     allowed = {"export --data --calibration": 1, "export to onnx, openvino, ort": 1, "evaluate, a checkpoint": 2}
     assert {step.name: step.status for step in steps} == {step.name: allowed.get(step.name, 0) for step in steps}
     # the pictures in a bundle are phantoms
-    assert {path.name.split(".")[0] for path in (workplace / "bundle" / "golden").glob("*.png")} == {
-        f"phantom-2024-{number:05}" for number in range(4)
-    }
+    golden = ("bundle/golden", "app/edgefrac/golden")
+    pictures = [path.name for folder in golden for path in (workplace / folder).glob("*.png")]
+    assert len(pictures) > 8 and all(name.startswith("phantom-") for name in pictures)
 
 
 def test_a_leak_is_found(
