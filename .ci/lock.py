@@ -37,7 +37,7 @@ HEADER = "# Written by .ci/lock.py, which says what it is for. Do not edit.\n"
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     locked = compiled(["pyproject.toml"], *(f"--extra={extra}" for extra in EXTRAS))
     cuda = [block for block in locked if CUDA.match(block)]
     rest = [block for block in locked if block not in cuda]
