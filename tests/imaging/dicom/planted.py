@@ -20,8 +20,8 @@ PER_VR = 22
 
 # VR -> a value that its kind allows, and that nothing else in the world contains
 MAKERS: dict[str, Callable[[int], str]] = {
-    "PN": lambda n: f"ZQPN{n}^ZQGIVEN{n}",
-    **{vr: (lambda n, vr=vr: f"ZQ{vr}{n}") for vr in ("LO", "SH", "LT", "ST", "UT", "UC", "AE", "CS")},
+    "PN": lambda n: f"ZQPN{n:04}^ZQGIVEN{n:04}",
+    **{vr: (lambda n, vr=vr: f"ZQ{vr}{n:04}") for vr in ("LO", "SH", "LT", "ST", "UT", "UC", "AE", "CS")},
     "UR": lambda n: f"https://zq.example/{n}",
     "DA": lambda n: f"19{n % 90 + 10}0{n % 9 + 1}{n % 18 + 11}",
     "TM": lambda n: f"112233.{n + 734_000}",

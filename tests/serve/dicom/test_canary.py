@@ -14,7 +14,8 @@ pytest.importorskip("fastapi")
 
 from tests.imaging.dicom.planted import MAKERS, plant
 from tests.imaging.files import save
-from tests.serve.canary import contents, leaks, secret
+from tests.privacy.canary import secret
+from tests.privacy.search import contents, leaks
 from tests.serve.dcmtk import needs, run, storescp
 from tests.serve.running import all_done, serving, wait_until
 

@@ -1,23 +1,12 @@
-"""Patient data that a test plants in images and requests, and then looks for wherever it must not be.
-
-images = planted_images()                     # bytes by name, with hundreds of values in them
-...send them...
-assert leaks(secrets_of(images), {"log": server.output.encode(), **contents(state_folder)}) == []
-"""
+"""Patient data that a test plants in images and requests, to look for wherever it must not be (``search.leaks``)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import itertools
-import re
-import sqlite3
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -26,7 +15,6 @@ from pydicom.uid import ExplicitVRLittleEndian
 from tests.imaging.dicom.planted import plant
 from tests.imaging.files import noise, save
 
-_EMBEDDED = re.compile(rb"data:image/png;base64,([A-Za-z0-9+/=]+)")
 _numbers = itertools.count(1)
 
 
@@ -55,60 +43,6 @@ def planted_images() -> dict[str, Planted]:
 def secrets_of(images: Mapping[str, Planted]) -> list[str]:
     """All of them."""
     return sorted({value for image in images.values() for value in image.secrets})
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, its name with its bytes; of a database the rows, too."""
-    found = {}
-    for path in folder.rglob("*"):
-        if path.is_file():
-            found[str(path)] = path.relative_to(folder).as_posix().encode() + b"\n" + path.read_bytes()
-            if path.suffix == ".sqlite":
-                found[f"{path}: rows"] = "\n".join(_dump(path)).encode()
-    return found
-
-
-def leaks(secrets: Iterable[str], places: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    """Where which secret is, in any of the forms that it may take on its way."""
-    readable = {place: _readable(content) for place, content in places.items()}
-    whole = b"\n".join(readable.values())
-    forms = {value: _forms(value) for value in secrets}
-    heard = {value: shapes for value, shapes in forms.items() if any(shape in whole for shape in shapes)}
-    return [
-        (place, value)
-        for value, shapes in heard.items()
-        for place, content in readable.items()
-        if any(shape in content for shape in shapes)
-    ]
-
-
-def _forms(value: str) -> list[bytes]:
-    raw = value.encode()
-    digests = [hashlib.new(kind, raw) for kind in ("md5", "sha1", "sha256")]
-    hashes = [form for digest in digests for form in (digest.digest(), digest.hexdigest().encode())]
-    return [raw, value.encode("utf-16-le"), quote(value).encode(), raw.hex().encode(), base64.b64encode(raw), *hashes]
-
-
-def _readable(content: bytes) -> bytes:
-    """Content as it is; of a PNG, also one in a page, what it says besides its pixels."""
-    if content.lstrip().startswith(b"<"):
-        return _EMBEDDED.sub(lambda found: _readable(base64.b64decode(found[1])), content)
-    if not content.startswith(b"\x89PNG"):
-        return content
-    found, at = repr(Image.open(io.BytesIO(content)).info).encode(), 8
-    while at < len(content):
-        end = at + 12 + int.from_bytes(content[at : at + 4])
-        found += content[at:end] if content[at + 4 : at + 8] != b"IDAT" else b""
-        at = end
-    return found
-
-
-def _dump(path: Path) -> Iterator[str]:
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        yield from db.iterdump()
-    finally:
-        db.close()
 
 
 def _images() -> dict[str, Planted]:
