@@ -36,7 +36,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edgefrac.contract import Contract
-from edgefrac.digest import file_sha256
+from edgefrac.digest import file_sha256, is_file
 from edgefrac.errors import BundleError, OutputError
 from edgefrac.targets.registry import available, of_name
 
@@ -182,7 +182,7 @@ class Bundle:
         path = self.root / name
         if entry is None:
             return f"{name}: not listed in {MANIFEST}"
-        if not _is_plain(name) or path.is_symlink() or not path.is_file():
+        if not _is_plain(name) or not is_file(path) or path.is_symlink():
             return f"{name}: missing"
         if path.stat().st_size != entry.bytes:
             return f"{name}: changed ({path.stat().st_size} bytes instead of {entry.bytes})"
