@@ -10,3 +10,11 @@ def file_sha256(path: Path) -> str:
     """Hex SHA-256 of the file's bytes; raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name from a document, too long or with a NUL in it, is that of none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

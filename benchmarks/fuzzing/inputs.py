@@ -30,8 +30,8 @@ def make_input(reader: Reader, seed: int, number: int) -> bytes:
     random = Random(f"{reader.name}/{seed}/{number}")
     small = [data for name, data in originals.items() if not name.startswith(BOMB)]
     weights = [1 / (len(data) + _SMALL) for data in small]
-    data = mutated(random, random.choices(small, weights)[0], small, reader.changes)
-    return mended(reader, data) if random.random() < _MENDED else data
+    data = mutated(random, random.choices(small, weights)[0], small, reader.changes, reader.guarded)
+    return mended(reader, data) if reader.guarded or random.random() < _MENDED else data
 
 
 def mended(reader: Reader, data: bytes) -> bytes:

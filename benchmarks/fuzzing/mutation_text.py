@@ -208,14 +208,22 @@ def change_markup(random: Random, data: bytes) -> bytes:
     elif kind == 2:
         new = random.choice(elements)[0]
     elif kind == 3:
-        odd = random.choice((b"-1", b"4294967295", b"18446744073709551615", b"", b"nan", b"0", b"1,1,1", b"x" * 70_000))
-        values = list(re.finditer(rb'"[^"]*"', one[0]))
-        value = random.choice(values) if values else None
-        new = one[0][: value.start()] + b'"' + odd + b'"' + one[0][value.end() :] if value else one[0]
+        return change_attribute(random, data)
     else:
         name = re.match(rb"<(\w+)", one[0])
         depth = random.choice((2, 50, 3000))
         new = b"<%s>" % name[1] * depth + b"</%s>" % name[1] * depth if name else b"<!DOCTYPE x [<!ENTITY a 'b'>]>"
+    return data[: one.start()] + new + data[one.end() :]
+
+
+def change_attribute(random: Random, data: bytes) -> bytes:
+    """An attribute of XML gets an odd value, or that of another; the document stays well-formed."""
+    values = list(re.finditer(rb'"[^"]{0,200}"', data))
+    if not values:
+        return change_tokens(random, data)
+    one, other = random.choice(values), random.choice(values)
+    odd = (b"-1", b"0", b"1", b"2", b"4294967295", b"18446744073709551615", b"", b"nan", b"1,1,1", b"x" * 70_000)
+    new = random.choice((other[0], b'"%s"' % random.choice(odd)))
     return data[: one.start()] + new + data[one.end() :]
 
 

@@ -12,7 +12,7 @@ from benchmarks.fuzzing import mending
 from benchmarks.fuzzing import seeds_models as seeds
 from benchmarks.fuzzing.mutation import blunt
 from benchmarks.fuzzing.mutation_binary import change_protobuf, change_safetensors, change_words
-from benchmarks.fuzzing.mutation_text import change_markup
+from benchmarks.fuzzing.mutation_text import change_attribute, change_markup
 from benchmarks.fuzzing.reader import Reader, from_file
 from edgefrac.errors import ModelFileError
 from edgefrac.runtimes.session import model_kind, open_session
@@ -37,7 +37,8 @@ def _as_pair(read: Callable[[Path], object]) -> Callable[[Path], object]:
 def _change_pair(random: Random, data: bytes) -> bytes:
     xml, weights = mending.unpaired(data)
     if random.random() < 0.85:
-        return mending.paired(change_markup(random, xml), weights)
+        change = change_attribute if random.random() < 0.7 else change_markup
+        return mending.paired(change(random, xml), weights)
     return mending.paired(xml, blunt(random, weights))
 
 

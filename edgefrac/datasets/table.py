@@ -23,6 +23,7 @@ from edgefrac.datasets.grouping import Patients, grouped
 from edgefrac.datasets.location import split_options
 from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import CLASSES, Dataset, FileReader, Sample
+from edgefrac.digest import is_file
 from edgefrac.errors import DatasetError
 
 COLUMNS = ("file", "label", "patient")
@@ -139,7 +140,7 @@ def _as_integer(value: str) -> str:
 
 
 def _is_there(path: Path, row: _Row, findings: Findings) -> bool:
-    there = (path.parent / row.file).is_file()
+    there = is_file(path.parent / row.file)
     if not there:
         findings.add(f"listed in {path.name} without an image file, left out", row.file)
     return there

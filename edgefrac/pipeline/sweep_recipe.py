@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from edgefrac.digest import is_file
 from edgefrac.errors import RecipeError
 from edgefrac.models.registry import create
 from edgefrac.recipes import find_recipe
@@ -112,7 +113,7 @@ def read_sweep(path: Path) -> Sweep:
     """Read a sweep recipe, and try the values that it searches; raises RecipeError, UsageError."""
     recipe = read_recipe(path, SweepRecipe)
     beside = path.parent / recipe.base
-    base_path = beside if beside.is_file() else find_recipe("train", recipe.base)
+    base_path = beside if is_file(beside) else find_recipe("train", recipe.base)
     sweep = Sweep(recipe, read_recipe(base_path, Recipe), base_path.parent)
     if sweep.base.start_from:
         raise RecipeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from edgefrac.digest import is_file
 from edgefrac.errors import RecipeError
 
 _HERE = Path(__file__).parent
@@ -17,7 +18,7 @@ def find_recipe(kind: Literal["train", "export"], name: str) -> Path:
     Raises ``RecipeError`` with the names there are.
     """
     given = Path(name)
-    if given.is_file():
+    if is_file(given):
         return given
     bundled = bundled_recipes(kind)
     # 'train/reference.yaml' typed outside the repository means the bundled recipe of that name

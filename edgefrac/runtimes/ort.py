@@ -86,7 +86,7 @@ def placement(path: Path) -> dict[str, Any]:
         options.optimized_model_filepath = str(optimised)
         ran = _profile(ort.InferenceSession(data, options, providers=[CPU]), contract)
         nodes = nodes_of(optimised.read_bytes())
-    operators = _operators(nodes, ran)
+        operators = _operators(nodes, ran)
     evidence = [number for number, node in enumerate(nodes) if "evidence" in node.outputs]
     return {
         **described(operators, evidence, contract.precision),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
 from edgefrac.targets.operators import Operator, described
 from edgefrac.targets.tflite_graph import Model, operator_name, read_graph, tensor_type
@@ -18,16 +19,20 @@ def placement(path: Path) -> dict[str, Any]:
 
     Raises ModelFileError for a file without contract, or one that LiteRT does not load.
     """
+    contract = read_contract(path)
+    try:
+        return _placement(path.read_bytes(), contract)
+    except Exception as error:  # the graph of a forged file can make what reads it raise nearly anything
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(f"{path}: LiteRT does not load it ({cause})") from error
+
+
+def _placement(data: bytes, contract: Contract) -> dict[str, Any]:
     from edgefrac.runtimes.litert import make_interpreter
 
-    contract = read_contract(path)
-    data = path.read_bytes()
     model = read_graph(data)
     graph = model.subgraphs[0]
-    try:
-        interpreter = make_interpreter(data, threads=1)
-    except (RuntimeError, ValueError) as error:
-        raise ModelFileError(f"{path}: LiteRT does not load it ({error})") from error
+    interpreter = make_interpreter(data, threads=1)
     delegates = [d for d in interpreter._get_ops_details() if d["op_name"] == "DELEGATE"]
     inside = {i for d in delegates for i in _computed_by(graph, d)}
     operators = _operators(model, inside)

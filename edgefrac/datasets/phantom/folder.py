@@ -19,6 +19,7 @@ from edgefrac.datasets.phantom.source import ATTRIBUTION, LICENCE, NOTICE, Phant
 from edgefrac.datasets.registry import source
 from edgefrac.datasets.sample import CLASSES, Box, Dataset, FileReader, Sample
 from edgefrac.datasets.store import is_inside
+from edgefrac.digest import is_file
 from edgefrac.errors import DatasetError
 from edgefrac.progress import Track, silent
 
@@ -77,7 +78,7 @@ def open_folder(location: str) -> Dataset | None:
         name = str(document["name"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DatasetError(f"{path}: not a list of phantoms ({error})") from error
-    missing = [sample.id for sample in samples if not (folder / sample.id).is_file()]
+    missing = [sample.id for sample in samples if not is_file(folder / sample.id)]
     if missing or not samples:
         raise DatasetError(
             f"{path}: {len(missing)} of {len(samples)} images are missing", hint="write the phantoms anew"

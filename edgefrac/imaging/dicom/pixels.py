@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.errors import ImageError, MissingDecoderError
+from edgefrac.imaging.dicom.codestream import has_end, stated_size
 from edgefrac.imaging.dicom.parse import integer
 from edgefrac.imaging.dicom.quiet import CONVERT
 from edgefrac.imaging.limits import check_expansion, check_size
@@ -31,6 +32,8 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[NDArray[Any]
     check_size(name, width, height)
     check_expansion(name, width * height * samples, len(dataset.PixelData))
     decoder = _decoder(dataset, name)
+    if decoder.UID.is_encapsulated:
+        _check_codestream(dataset, name, frame, (width, height))
     is_grey = dataset.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
     # JPEG and its like put their samples at the low end, whatever HighBit says
     is_raw = is_grey and (not decoder.UID.is_encapsulated or decoder.UID.name == "RLE Lossless")
@@ -46,6 +49,25 @@ def stored_values(dataset: Dataset, name: str, frame: int) -> tuple[NDArray[Any]
     if not is_grey and (stored.ndim != 3 or stored.dtype not in (np.uint8, np.uint16)):
         raise ImageError(f"{name}: DICOM file with a pixel format that is not supported")
     return stored, notes
+
+
+def _check_codestream(dataset: Dataset, name: str, frame: int, size: tuple[int, int]) -> None:
+    """A compressed frame of another size is refused before a decoder makes room for it. Raises as pydicom does."""
+    from pydicom.encaps import get_frame
+    from pydicom.uid import JPEGLSTransferSyntaxes
+
+    tables = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
+    encoded = get_frame(
+        dataset.PixelData,
+        frame,
+        number_of_frames=max(1, integer(dataset, "NumberOfFrames", 1)),
+        extended_offsets=tables if all(tables) else None,
+    )
+    if dataset.file_meta.TransferSyntaxUID in JPEGLSTransferSyntaxes and not has_end(encoded):
+        raise ImageError(f"{name}: truncated DICOM file: its compressed frame has no end")
+    stated = stated_size(encoded)
+    if stated is not None and stated != size:
+        raise ImageError(f"{name}: DICOM file of {size[0]}×{size[1]} pixels with a frame of {stated[0]}×{stated[1]}")
 
 
 def _significant(dataset: Dataset, words: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:

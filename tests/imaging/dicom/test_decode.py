@@ -271,7 +271,7 @@ def test_palette_and_ybr_files_become_grey(name: str) -> None:
         ("rtplan.dcm", "without pixel data"),
         ("test-SR.dcm", "without pixel data"),
         ("waveform_ecg.dcm", "without pixel data"),
-        ("JPEG2000-embedded-sequence-delimiter.dcm", "damaged DICOM file, or compressed in a way"),
+        ("JPEG2000-embedded-sequence-delimiter.dcm", "pixels with a frame of 3722445056×1024"),
         ("SC_rgb_rle_32bit.dcm", "pixel format that is not supported"),
     ],
 )
