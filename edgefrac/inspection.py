@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from edgefrac.bundle import CERTIFICATE, check, open_bundle
 from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
 from edgefrac.prediction import is_bundle
+from edgefrac.runtimes.admission import LIMITS
 from edgefrac.runtimes.session import model_kind
+from edgefrac.runtimes.unopened import unopened
 from edgefrac.targets.registry import of_kind
+from edgefrac.workers.child import Answering, Child, ChildLostError, UnopenedError
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
@@ -40,6 +44,31 @@ def inspect_model(path: Path) -> dict[str, Any]:
     from edgefrac.models.checkpoint import read_info
 
     return {**facts, "checkpoint": read_info(path).model_dump(by_alias=True, mode="json")}
+
+
+@dataclass(frozen=True)
+class Inspecting:
+    """The service that inspects one file or bundle; to place operators is native code, which a file may crash."""
+
+    path: Path
+
+    def open(self) -> Answering:
+        """Raises what ``inspect_model`` raises."""
+        document = inspect_model(self.path)
+        return lambda head, blobs: (document, [])
+
+
+def inspect_guarded(path: Path) -> dict[str, Any]:
+    """As ``inspect_model``, by a process that the file may crash."""
+    child = Child(Inspecting(path), LIMITS)
+    try:
+        child.hear()
+        document, _ = child.ask({})
+    except (UnopenedError, ChildLostError) as error:
+        raise unopened(path, error.reason) from None
+    finally:
+        child.kill()
+    return document
 
 
 def _inspect_bundle(path: Path) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def evaluate(
         from edgefrac.evaluation import evaluate as run
         from edgefrac.evaluation import judged_on
         from edgefrac.prediction import load
+        from edgefrac.workers.pool import Pool
 
         folds = load_folds(split) if split else None
         dataset = fracture_task(open_dataset(data))
@@ -59,7 +60,7 @@ def evaluate(
             split=folds,
             fold=fold,
             track=track,
-            runner=runner(processes, ray),
+            runner=runner(processes, ray) or Pool(1),
         )
         if explanations:
             from edgefrac.trust import explanation_figures

@@ -8,6 +8,7 @@ Opacity, contour lines and a marker at the peak say the same thing, so that noth
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -97,18 +98,24 @@ def beside(pictures: Sequence[Image], titles: Sequence[str]) -> Image:
     return sheet
 
 
-def save_overlay(image: Image, path: Path) -> None:
+def save_overlay(png: bytes, path: Path) -> None:
     """Write a PNG whole or not at all; raises ``OutputError``."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
-            image.save(file, "PNG")
+        temporary.write_bytes(png)
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def as_png(image: Image) -> bytes:
+    """The picture as the content of a PNG file."""
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
 
 
 def _frame(draw: ImageDraw, region: Region, left: float, scale: float) -> None:

@@ -19,6 +19,7 @@ from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
+from edgefrac.runtimes.admission import admit
 from edgefrac.runtimes.session import Prediction, Session, open_session
 from edgefrac.verification.certificate import Certificate
 
@@ -58,6 +59,7 @@ def verify_bundle(path: Path, data: str | None = None, *, note: Note, track: Tra
     Raises BundleError or ModelFileError for what is neither a bundle nor a model file.
     """
     if not is_bundle(path):
+        admit(path)
         session = open_session(path)
         return VerifyResult((_consistent(session),))
     bundle = open_bundle(path)
@@ -66,6 +68,8 @@ def verify_bundle(path: Path, data: str | None = None, *, note: Note, track: Tra
         return VerifyResult(tuple(Check("checksums", "failed", problem) for problem in problems))
     checks = [Check("checksums", "passed", f"{len(bundle.manifest.files)} files as listed")]
     contracts = bundle.contracts()
+    for name in contracts:
+        admit(bundle.root / name)
     sessions = {name: open_session(bundle.root / name) for name in contracts}
     checks += _same_contracts(contracts, sessions)
     certificate = Certificate.from_json(bundle.read(CERTIFICATE))

@@ -16,6 +16,7 @@ from edgefrac.pipeline.parity import read_panel, with_parity
 from edgefrac.pipeline.verify import Check, VerifyResult, beyond
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
+from edgefrac.runtimes.admission import admit
 from edgefrac.runtimes.backend import Backend
 from edgefrac.runtimes.session import Prediction, open_session
 
@@ -28,6 +29,8 @@ def verify_on(path: Path, device: str, data: str | None, images: int, *, note: N
     ModelFileError or DatasetError for what cannot be used; a device that cannot run here is an undecided check.
     """
     files = model_files(path)
+    for file in files:
+        admit(file.path)
     taken = [(file, backend) for file in files for backend in backends_for(file, device)]
     if not taken:
         return VerifyResult((Check(device, "undecided", f"no backend of it takes a file of {path}"),))

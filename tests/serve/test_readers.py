@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from edgefrac.errors import BusyError, ImageError, ModelFileError, OutputError
-from edgefrac.serve.framing import Message, receive, send
 from edgefrac.serve.readers import Limits, ReaderLostError, Readers
+from edgefrac.workers.framing import Message, receive, send
 from tests.imaging.files import dicom, noise, png
 from tests.serve.running import REPOSITORY, own_readers, radiograph, wait_until
 
