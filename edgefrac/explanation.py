@@ -7,28 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgefrac.errors import ImageError, UsageError
-from edgefrac.imaging.evidence import evidence_peak
-from edgefrac.imaging.familiarity import foreign
-from edgefrac.imaging.preprocess import Placement, preprocess
-from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.read import read_radiograph
-from edgefrac.imaging.regions import Region, evidence_regions
-from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import drawn
-from edgefrac.runtimes.session import Prediction, Session, open_session
 from edgefrac.runtimes.unopened import unopened
-from edgefrac.verification.likeness import correlation
 from edgefrac.workers.child import Answering, Child, ChildLostError, UnopenedError
 from edgefrac.workers.document import NUMBER, Kind, fits, numbers
 from edgefrac.workers.framing import Message
 from edgefrac.workers.limits import Limits
 
+# who only has a guarded process explain needs none of these, and starts the sooner
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from edgefrac.imaging.radiograph import Radiograph
+    from edgefrac.imaging.regions import Region
+    from edgefrac.imaging.voi import WindowChoice
+    from edgefrac.runtimes.session import Prediction, Session
 
 Finding = Literal["nothing", "localised", "diffuse"]
 IN_WORDS: dict[Finding, str] = {
@@ -84,11 +80,15 @@ class Explained:
 
 def explain(session: Session, path: str | Path, window: WindowChoice | None = None) -> ExplanationRow:
     """What the model sees on one image file; raises ImageError, and UsageError for a model without evidence map."""
+    from edgefrac.imaging.read import read_radiograph
+
     return explained(session, read_radiograph(Path(path), window=window), Path(path)).row
 
 
 def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained:
     """What the model's fracture task sees on a radiograph that was read from ``path``; raises UsageError."""
+    from edgefrac.imaging.preprocess import preprocess
+
     network_input = preprocess(radiograph.pixels, session.contract.input.size)
     return located(session, radiograph, network_input, session.predict(network_input), path)
 
@@ -97,6 +97,13 @@ def located(
     session: Session, radiograph: Radiograph, network_input: NDArray[np.uint8], prediction: Prediction, path: Path
 ) -> Explained:
     """What a prediction that was made for ``network_input`` [S, S] means on the radiograph; raises UsageError."""
+    import numpy as np
+
+    from edgefrac.imaging.evidence import evidence_peak
+    from edgefrac.imaging.familiarity import foreign
+    from edgefrac.imaging.preprocess import Placement
+    from edgefrac.imaging.regions import evidence_regions
+
     contract = session.contract
     task = contract.task()
     if prediction.evidence is None:
@@ -128,6 +135,8 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
 
     Raises UsageError where their maps differ in size.
     """
+    from edgefrac.verification.likeness import correlation
+
     all_of_them = [explained(session, radiograph, path) for session in sessions]
     first = all_of_them[0]
     for other in all_of_them[1:]:
@@ -148,11 +157,14 @@ class Explaining:
 
     def open(self) -> Answering:
         """Raises what ``open_session`` raises."""
+        from edgefrac.runtimes.session import open_session
+
         sessions = [open_session(path) for path in self.models]
         return lambda head, blobs: self._explain(sessions)
 
     def _explain(self, sessions: Sequence[Session]) -> Message:
         from edgefrac.imaging.overlay import as_png, beside
+        from edgefrac.imaging.read import read_radiograph
 
         radiograph = read_radiograph(self.image, window=self.window)
         found = compare(sessions, radiograph, self.image)
@@ -187,6 +199,7 @@ def explain_guarded(
 def heat_of(explained: Explained, radiograph: Radiograph) -> NDArray[np.uint8]:
     """The map over the radiograph at its own resolution, as an app shows it: uint8 [H, W, 3]."""
     from edgefrac.imaging.heat import painted
+    from edgefrac.imaging.preprocess import Placement
 
     contract = explained.session.contract
     task, size = contract.task(), contract.input.size

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgefrac.bundle import CERTIFICATE, check, open_bundle
-from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
-from edgefrac.prediction import is_bundle
-from edgefrac.runtimes.admission import LIMITS
-from edgefrac.runtimes.session import model_kind
 from edgefrac.runtimes.unopened import unopened
-from edgefrac.targets.registry import of_kind
 from edgefrac.workers.child import Answering, Child, ChildLostError, UnopenedError
+from edgefrac.workers.limits import TRIAL
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
@@ -25,6 +20,11 @@ def inspect_model(path: Path) -> dict[str, Any]:
     certificate and whatever is missing or changed. Raises ``ModelFileError``, ``CheckpointError`` or ``BundleError``,
     and ``MissingExtraError`` where the file's runtime is not installed.
     """
+    from edgefrac.digest import file_sha256
+    from edgefrac.prediction import is_bundle
+    from edgefrac.runtimes.session import model_kind
+    from edgefrac.targets.registry import of_kind
+
     if is_bundle(path):
         return _inspect_bundle(path)
     kind = model_kind(path)
@@ -60,7 +60,7 @@ class Inspecting:
 
 def inspect_guarded(path: Path) -> dict[str, Any]:
     """As ``inspect_model``, by a process that the file may crash."""
-    child = Child(Inspecting(path), LIMITS)
+    child = Child(Inspecting(path), TRIAL)
     try:
         child.hear()
         document, _ = child.ask({})
@@ -72,6 +72,8 @@ def inspect_guarded(path: Path) -> dict[str, Any]:
 
 
 def _inspect_bundle(path: Path) -> dict[str, Any]:
+    from edgefrac.bundle import CERTIFICATE, check, open_bundle
+
     bundle = open_bundle(path)
     return {
         "file": str(path),
@@ -80,12 +82,12 @@ def _inspect_bundle(path: Path) -> dict[str, Any]:
         "problems": check(bundle),
         "files": [entry.model_dump() for entry in bundle.manifest.files],
         "contracts": {name: contract.document() for name, contract in bundle.contracts().items()},
-        "certificate": _certificate(path, bundle.read(CERTIFICATE)),
+        "certificate": _json(f"{path}: {CERTIFICATE}", bundle.read(CERTIFICATE)),
     }
 
 
-def _certificate(path: Path, text: bytes) -> Any:
+def _json(name: str, text: bytes) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise BundleError(f"{path}: {CERTIFICATE} is not JSON ({error})") from None
+        raise BundleError(f"{name} is not JSON ({error})") from None

@@ -24,10 +24,8 @@ from edgefrac.runtimes.session import ModelKind, model_kind, open_session
 from edgefrac.runtimes.unopened import unopened
 from edgefrac.targets.registry import of_kind
 from edgefrac.workers.child import Answering, Child, UnopenedError
-from edgefrac.workers.limits import Limits
+from edgefrac.workers.limits import TRIAL
 
-LIMITS = Limits(opening_seconds=120.0, opening_megabytes=4096, written_megabytes=64)
-"""Of a trial: opening the file and running it once."""
 _REMEMBERED = 4096
 """Most files in the register; the oldest half goes when there are more."""
 _RUNTIMES = {
@@ -90,7 +88,7 @@ class Trial:
 
 
 def _survived(path: Path) -> None:
-    child = Child(Trial(path), LIMITS)
+    child = Child(Trial(path), TRIAL)
     try:
         child.hear()
     except UnopenedError as error:

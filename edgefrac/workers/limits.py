@@ -25,6 +25,10 @@ class Limits:
     written_megabytes: int = 2048
 
 
+TRIAL = Limits(written_megabytes=64)
+"""Of a process that only opens a file, to see whether that can be done."""
+
+
 class Held:
     """This process, held to ``limits`` by the kernel, also when the parent that would have ended it is gone.
 
