@@ -159,7 +159,8 @@ class Child:
 
     def _hear(self) -> Message | None:
         try:
-            head, blobs = receive(self._from.fileno(), max(0.0, self.deadline - time.monotonic()))
+            left = min(self.deadline - time.monotonic(), self.limits.opening_seconds)  # an idle one has no deadline
+            head, blobs = receive(self._from.fileno(), max(0.0, left))
         except NonsenseError:
             raise self.nonsense() from None
         except SpokeNoMoreError:

@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgefrac.errors import MissingExtraError
 from edgefrac.workers.framing import Message
@@ -110,7 +111,7 @@ class Lying(Plain):
             "unasked": _framed(b'{"opened": true, "blobs": []}'),
             "error": _framed(b'{"raised": {"class": ["os.system"], "message": 1}, "blobs": []}'),
         }[self.how]
-        for pipe in map(int, os.listdir("/proc/self/fd")):
+        for pipe in [int(link.name) for link in Path("/proc/self/fd").iterdir()]:
             if pipe > 2 and stat.S_ISFIFO(_mode(pipe)) and fcntl.fcntl(pipe, fcntl.F_GETFL) & os.O_WRONLY:
                 os.write(pipe, said)
         time.sleep(1000)
