@@ -21,8 +21,7 @@ from statistics import median
 from edgefrac.archive.listing import list_files
 from edgefrac.archive.predicting import predict_files
 from edgefrac.cli.output import note
-from edgefrac.prediction import FilePrediction, load
-from edgefrac.runtimes.session import Session
+from edgefrac.prediction import FilePrediction, chosen_model
 from edgefrac.workers.pool import Pool
 from edgefrac.workers.ray_data import RayData
 from edgefrac.workers.runner import Here, Runner
@@ -77,10 +76,10 @@ def _bytes(process: Path) -> int:
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def timed(session: Session, images: list[Path], runner: Runner) -> tuple[float, list[FilePrediction]]:
+def timed(model: Path, images: list[Path], runner: Runner) -> tuple[float, list[FilePrediction]]:
     """Seconds of one run, and its rows without how long they took."""
     started = time.perf_counter()
-    rows = predict_files(session, images, runner=runner)
+    rows = predict_files(model, images, runner=runner)
     seconds = time.perf_counter() - started
     for row in rows:
         row.pop("milliseconds", None)
@@ -100,7 +99,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    session = load(arguments.model)
+    model = chosen_model(arguments.model)
     found = [file.path for file in list_files([arguments.data]) if file.is_image()]
     images = found[:: max(1, len(found) // arguments.images)][: arguments.images]
     processes: int = arguments.processes
@@ -111,24 +110,24 @@ def main() -> int:
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     starts: dict[str, list[float]] = {name: [] for name in ways}
-    _, wanted = timed(session, images, Here())  # warms the system's cache of files, too
+    _, wanted = timed(model, images, Here())  # warms the system's cache of files, too
     same = True
     for number in range(arguments.rounds):
         order = list(ways)
         for name in order[number % 3 :] + order[: number % 3]:
-            start, _ = timed(session, images[:1], ways[name]())
-            seconds, rows = timed(session, images, ways[name]())
+            start, _ = timed(model, images[:1], ways[name]())
+            seconds, rows = timed(model, images, ways[name]())
             same &= rows == wanted
             starts[name].append(start)
             rates[name].append(len(images) / (seconds - start))
         note(f"round {number + 1} of {arguments.rounds}")
-    what = f"{len(images)} images of {arguments.data.name}, {session.path.name}"
+    what = f"{len(images)} images of {arguments.data.name}, {model.name}"
     print(f"{what}; median (least–most) of {arguments.rounds} rounds")
     print("| | images a second | seconds to start | MB in the first third | in the last | peak |")
     print("|---|---|---|---|---|---|")
     for name in ways:
         with Memory() as used:
-            timed(session, images, ways[name]())
+            timed(model, images, ways[name]())
         megabytes = [f"{value / MEGABYTE:.0f}" for value in used.thirds()]
         figures = [spread(rates[name], 1), spread(starts[name], 1), *megabytes]
         print(f"| {name} | {' | '.join(figures)} |")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -27,6 +27,7 @@ from edgefrac.verification.figures import Figures, figures
 from edgefrac.verification.metrics import POINTING_TOLERANCE, pointing_hits
 from edgefrac.verification.multilabel import macro_auroc, macro_f1
 from edgefrac.verification.statistics import Estimate, clustered_proportion
+from edgefrac.workers.framing import Message
 from edgefrac.workers.runner import Here, Lost, Runner, run_tracked
 
 
@@ -89,6 +90,30 @@ class Showing:
         """The same with the models' content."""
         return replace(self, models=tuple(model.packed() for model in self.models))
 
+    def to_message(self, answer: Shown) -> Message:
+        """The case by what its sample does not say, and the predictions as blobs."""
+        if answer is None or isinstance(answer, str):
+            return {"unreadable": answer}, []
+        case, predictions = answer
+        head = {
+            "sha256": case.raster_sha256,
+            "shape": [case.placement.height, case.placement.width],
+            "foreign": case.foreign,
+            "shapes": [[array.shape for array in _arrays(one)] for one in predictions],
+        }
+        return head, [array.tobytes() for one in predictions for array in _arrays(one)]
+
+    def from_message(self, item: Sample, message: Message) -> Shown:
+        """Raises ValueError or TypeError for what ``to_message`` does not give."""
+        head, blobs = message
+        if "unreadable" in head:
+            return None if head["unreadable"] is None else str(head["unreadable"])
+        height, width = map(int, head["shape"])
+        placement = Placement(height, width, self.size)
+        case = _case(item, str(head["sha256"]), placement, bool(head["foreign"]))
+        left = iter(blobs)
+        return case, [_prediction(shapes, left) for shapes in head["shapes"]]
+
     def _show(self, sessions: Sequence[Session], sample: Sample) -> Shown:
         try:
             radiograph = sample.read()
@@ -100,9 +125,22 @@ class Showing:
         placement = Placement(radiograph.height, radiograph.width, self.size)
         network_input = preprocess(radiograph.pixels, self.size)
         strange = self.familiar is not None and foreign(radiograph, network_input, self.familiar) is not None
-        facets = dict(sample.facets)
-        case = Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement, strange)
-        return case, [session.predict(network_input) for session in sessions]
+        return _case(sample, digest, placement, strange), [session.predict(network_input) for session in sessions]
+
+
+def _case(sample: Sample, digest: str, placement: Placement, strange: bool) -> Case:
+    facets = dict(sample.facets)
+    return Case(sample.id, sample.label, sample.group, sample.boxes, facets, digest, placement, strange)
+
+
+def _arrays(prediction: Prediction) -> list[NDArray[np.float32]]:
+    return [array for array in (prediction.probability, prediction.evidence) if array is not None]
+
+
+def _prediction(shapes: Sequence[Sequence[int]], blobs: Iterator[bytes]) -> Prediction:
+    """What ``_arrays`` took apart; raises ValueError."""
+    probability, *evidence = (np.frombuffer(next(blobs, b""), np.float32).reshape(shape) for shape in shapes)
+    return Prediction(probability, evidence[0] if evidence else None)
 
 
 def collect(

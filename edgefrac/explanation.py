@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgefrac.errors import UsageError
-from edgefrac.imaging.burned_in import identifying
-from edgefrac.imaging.evidence import evidence_peak
-from edgefrac.imaging.familiarity import foreign
-from edgefrac.imaging.preprocess import Placement, preprocess
-from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.read import read_radiograph
-from edgefrac.imaging.regions import Region, evidence_regions
-from edgefrac.imaging.voi import WindowChoice
+from edgefrac.errors import ImageError, UsageError
 from edgefrac.prediction import drawn
-from edgefrac.runtimes.session import Prediction, Session
-from edgefrac.verification.likeness import correlation
+from edgefrac.runtimes.unopened import unopened
+from edgefrac.workers.child import Answering, Child, ChildLostError, UnopenedError
+from edgefrac.workers.document import NUMBER, Kind, fits, numbers
+from edgefrac.workers.framing import Message
+from edgefrac.workers.limits import Limits
 
+# who only has a guarded process explain needs none of these, and starts the sooner
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from edgefrac.imaging.radiograph import Radiograph
+    from edgefrac.imaging.regions import Region
+    from edgefrac.imaging.voi import WindowChoice
+    from edgefrac.runtimes.session import Prediction, Session
 
 Finding = Literal["nothing", "localised", "diffuse"]
 IN_WORDS: dict[Finding, str] = {
@@ -82,11 +82,15 @@ class Explained:
 
 def explain(session: Session, path: str | Path, window: WindowChoice | None = None) -> ExplanationRow:
     """What the model sees on one image file; raises ImageError, and UsageError for a model without evidence map."""
+    from edgefrac.imaging.read import read_radiograph
+
     return explained(session, read_radiograph(Path(path), window=window), Path(path)).row
 
 
 def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained:
     """What the model's fracture task sees on a radiograph that was read from ``path``; raises UsageError."""
+    from edgefrac.imaging.preprocess import preprocess
+
     network_input = preprocess(radiograph.pixels, session.contract.input.size)
     return located(session, radiograph, network_input, session.predict(network_input), path)
 
@@ -95,6 +99,14 @@ def located(
     session: Session, radiograph: Radiograph, network_input: NDArray[np.uint8], prediction: Prediction, path: Path
 ) -> Explained:
     """What a prediction that was made for ``network_input`` [S, S] means on the radiograph; raises UsageError."""
+    import numpy as np
+
+    from edgefrac.imaging.burned_in import identifying
+    from edgefrac.imaging.evidence import evidence_peak
+    from edgefrac.imaging.familiarity import foreign
+    from edgefrac.imaging.preprocess import Placement
+    from edgefrac.imaging.regions import evidence_regions
+
     contract = session.contract
     task = contract.task()
     if prediction.evidence is None:
@@ -128,6 +140,8 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
 
     Raises UsageError where their maps differ in size.
     """
+    from edgefrac.verification.likeness import correlation
+
     all_of_them = [explained(session, radiograph, path) for session in sessions]
     first = all_of_them[0]
     for other in all_of_them[1:]:
@@ -137,9 +151,60 @@ def compare(sessions: Sequence[Session], radiograph: Radiograph, path: Path) -> 
     return all_of_them
 
 
+@dataclass(frozen=True)
+class Explaining:
+    """The service that explains one image by several model files, which it opens, and draws the sheet if wanted."""
+
+    models: tuple[Path, ...]
+    image: Path
+    window: WindowChoice | None
+    drawing: bool
+
+    def open(self) -> Answering:
+        """Raises what ``open_session`` raises."""
+        from edgefrac.runtimes.session import open_session
+
+        sessions = [open_session(path) for path in self.models]
+        return lambda head, blobs: self._explain(sessions)
+
+    def _explain(self, sessions: Sequence[Session]) -> Message:
+        from edgefrac.imaging.overlay import as_png, beside
+        from edgefrac.imaging.read import read_radiograph
+
+        radiograph = read_radiograph(self.image, window=self.window)
+        found = compare(sessions, radiograph, self.image)
+        pictures = [picture_of(one, radiograph) for one in found] if self.drawing else []
+        names = [session.path.name for session in sessions]
+        return {"rows": [one.row for one in found]}, [as_png(beside(pictures, names))] if pictures else []
+
+
+def explain_guarded(
+    models: Sequence[Path], image: Path, window: WindowChoice | None = None, *, drawing: bool = False
+) -> tuple[list[ExplanationRow], bytes]:
+    """What ``compare`` finds, and with ``drawing`` the sheet as PNG, by a process that image and models may crash.
+
+    Raises ImageError, UsageError and ModelFileError.
+    """
+    child = Child(Explaining(tuple(models), image, window, drawing), Limits())
+    try:
+        child.hear()
+        head, blobs = child.ask({})
+        rows = head.get("rows")
+        if not isinstance(rows, list) or not all(map(_is_row, rows)) or len(blobs) != drawing:
+            raise child.nonsense()
+    except UnopenedError as error:
+        raise unopened(", ".join(map(str, models)), error.reason) from None
+    except ChildLostError as error:
+        raise ImageError(f"{image}: {error.reason}") from None
+    finally:
+        child.kill()
+    return rows, b"".join(blobs)
+
+
 def heat_of(explained: Explained, radiograph: Radiograph) -> NDArray[np.uint8]:
     """The map over the radiograph at its own resolution, as an app shows it: uint8 [H, W, 3]."""
     from edgefrac.imaging.heat import painted
+    from edgefrac.imaging.preprocess import Placement
 
     contract = explained.session.contract
     task, size = contract.task(), contract.input.size
@@ -166,3 +231,27 @@ def _row(region: Region) -> RegionRow:
         "log_odds": round(region.log_odds, 4),
         "share": round(region.share, 4),
     }
+
+
+_REGION: dict[str, Kind] = {"box": list, "log_odds": NUMBER, "share": NUMBER}
+_FURTHER: dict[str, Kind] = {"foreign": str, "identifying": str, "correlation": NUMBER}
+_ALWAYS: dict[str, Kind] = {
+    "file": str,
+    "model": str,
+    "precision": str,
+    "probability": NUMBER,
+    "threshold": NUMBER,
+    "positive": bool,
+    "label": str,
+    "log_odds": NUMBER,
+    "finding": str,
+    "peak": list,
+    "regions": list,
+}
+
+
+def _is_row(row: Any) -> bool:
+    """Whether what a process said is an ``ExplanationRow``."""
+    if not fits(row, _ALWAYS | _FURTHER, _ALWAYS) or row["finding"] not in IN_WORDS or not numbers(row["peak"], 2):
+        return False
+    return all(fits(region, _REGION, _REGION) and numbers(region["box"], 4) for region in row["regions"])

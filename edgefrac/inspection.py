@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgefrac.bundle import CERTIFICATE, SBOM, Bundle, condition_of, open_bundle
-from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
-from edgefrac.prediction import is_bundle
-from edgefrac.reporting.sbom import summary
-from edgefrac.runtimes.session import model_kind
-from edgefrac.targets.registry import of_kind
+from edgefrac.runtimes.unopened import unopened
+from edgefrac.workers.child import Answering, Child, ChildLostError, UnopenedError
+from edgefrac.workers.limits import TRIAL
+
+if TYPE_CHECKING:
+    from edgefrac.bundle import Bundle
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
@@ -22,6 +23,11 @@ def inspect_model(path: Path) -> dict[str, Any]:
     certificate and whatever is missing or changed. Raises ``ModelFileError``, ``CheckpointError`` or ``BundleError``,
     and ``MissingExtraError`` where the file's runtime is not installed.
     """
+    from edgefrac.digest import file_sha256
+    from edgefrac.prediction import is_bundle
+    from edgefrac.runtimes.session import model_kind
+    from edgefrac.targets.registry import of_kind
+
     if is_bundle(path):
         return _inspect_bundle(path)
     kind = model_kind(path)
@@ -43,7 +49,34 @@ def inspect_model(path: Path) -> dict[str, Any]:
     return {**facts, "checkpoint": read_info(path).model_dump(by_alias=True, mode="json")}
 
 
+@dataclass(frozen=True)
+class Inspecting:
+    """The service that inspects one file or bundle; to place operators is native code, which a file may crash."""
+
+    path: Path
+
+    def open(self) -> Answering:
+        """Raises what ``inspect_model`` raises."""
+        document = inspect_model(self.path)
+        return lambda head, blobs: (document, [])
+
+
+def inspect_guarded(path: Path) -> dict[str, Any]:
+    """As ``inspect_model``, by a process that the file may crash."""
+    child = Child(Inspecting(path), TRIAL)
+    try:
+        child.hear()
+        document, _ = child.ask({})
+    except (UnopenedError, ChildLostError) as error:
+        raise unopened(path, error.reason) from None
+    finally:
+        child.kill()
+    return document
+
+
 def _inspect_bundle(path: Path) -> dict[str, Any]:
+    from edgefrac.bundle import CERTIFICATE, condition_of, open_bundle
+
     bundle = open_bundle(path)
     condition = condition_of(bundle)
     return {
@@ -56,12 +89,15 @@ def _inspect_bundle(path: Path) -> dict[str, Any]:
         "made_of": _made_of(bundle),
         "files": [entry.model_dump() for entry in bundle.manifest.files],
         "contracts": {name: contract.document() for name, contract in bundle.contracts().items()},
-        "certificate": _certificate(path, bundle.read(CERTIFICATE)),
+        "certificate": _json(f"{path}: {CERTIFICATE}", bundle.read(CERTIFICATE)),
     }
 
 
 def _made_of(bundle: Bundle) -> dict[str, Any] | None:
     """The bill of materials in short; None where a bundle has none."""
+    from edgefrac.bundle import SBOM
+    from edgefrac.reporting.sbom import summary
+
     if all(entry.path != SBOM for entry in bundle.manifest.files):
         return None
     try:
@@ -70,8 +106,8 @@ def _made_of(bundle: Bundle) -> dict[str, Any] | None:
         raise BundleError(f"{bundle.source}: {SBOM} is not a bill of materials of EdgeFrac's") from None
 
 
-def _certificate(path: Path, text: bytes) -> Any:
+def _json(name: str, text: bytes) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise BundleError(f"{path}: {CERTIFICATE} is not JSON ({error})") from None
+        raise BundleError(f"{name} is not JSON ({error})") from None

@@ -8,21 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgefrac import durable
-from edgefrac.contract import Contract, Task
 from edgefrac.errors import ImageError, MissingDecoderError, UsageError
-from edgefrac.imaging.preprocess import Placement, preprocess
-from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.voi import WindowChoice
-from edgefrac.runtimes.session import Prediction, Session, open_session
 
+# who only hands work to guarded processes needs none of these, and starts the sooner
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from edgefrac.contract import Contract, Task
+    from edgefrac.imaging.radiograph import Radiograph
     from edgefrac.imaging.regions import Region
+    from edgefrac.imaging.voi import WindowChoice
+    from edgefrac.runtimes.session import Prediction, Session
 
 _REFERENCE = Path(__file__).parent / "models" / "reference"
 REFERENCE_CHECKPOINT = _REFERENCE / "reference.safetensors"
@@ -62,16 +61,28 @@ class FilePrediction(TypedDict, total=False):
 def load(model: str | Path | None = None, threads: int = 1) -> Session:
     """Open a model file, a bundle (folder or .zip) or, by default, the bundled reference model.
 
+    A file that is new to this machine is tried in a guarded process first (``runtimes.admission``).
     Raises ``ModelFileError`` or ``BundleError`` for what cannot be used.
     """
+    from edgefrac.runtimes.admission import admit
+    from edgefrac.runtimes.session import open_session
+
+    path = chosen_model(model)
+    if path.parent != _REFERENCE:
+        admit(path)
+    return open_session(path, threads)
+
+
+def chosen_model(model: str | Path | None) -> Path:
+    """The model file that is meant, of a bundle its default one; raises ``BundleError``."""
     if model is None:
-        return open_session(reference_model(), threads)
+        return reference_model()
     path = Path(model)
     if is_bundle(path):
         from edgefrac.bundle import open_bundle
 
-        return open_session(open_bundle(path).default_artefact(), threads)
-    return open_session(path, threads)
+        return open_bundle(path).default_artefact()
+    return path
 
 
 def is_bundle(path: Path) -> bool:
@@ -97,6 +108,7 @@ def drawn(
     ``caution`` as in ``draw_overlay``.
     """
     from edgefrac.imaging.overlay import draw_overlay
+    from edgefrac.imaging.preprocess import Placement
 
     task = contract.task()
     return draw_overlay(
@@ -125,18 +137,12 @@ class OverlayFolder:
         except OSError as error:
             raise durable.refused(folder, error) from None
 
-    def write(
-        self, radiograph: Radiograph, prediction: Prediction, contract: Contract, source: Path, caution: str = ""
-    ) -> Path:
-        """Draw the evidence map of the first task over the radiograph. Raises ``OutputError``."""
+    def write(self, png: bytes, source: Path) -> Path:
+        """Write what ``overlay_of`` drew for an image; raises ``OutputError``."""
         from edgefrac.imaging.overlay import save_overlay
 
-        channel = contract.task().first_channel
-        if prediction.evidence is None:
-            raise UsageError(f"{contract.name}: the model has no evidence map to draw", hint="leave out --overlay")
         path = self._folder / self._unique_name(source)
-        evidence, probability = prediction.evidence[:, :, channel], float(prediction.probability[channel])
-        save_overlay(drawn(radiograph, evidence, contract, probability, caution=caution), path)
+        save_overlay(png, path)
         return path
 
     def _unique_name(self, source: Path) -> str:
@@ -146,6 +152,17 @@ class OverlayFolder:
             name = f"{source.stem}-{count}.overlay.png"
         self._taken.add(name)
         return name
+
+
+def overlay_of(radiograph: Radiograph, prediction: Prediction, contract: Contract, caution: str = "") -> bytes:
+    """The evidence map of the first task over the radiograph, as PNG; raises ``UsageError`` where there is none."""
+    from edgefrac.imaging.overlay import as_png
+
+    channel = contract.task().first_channel
+    if prediction.evidence is None:
+        raise UsageError(f"{contract.name}: the model has no evidence map to draw", hint="leave out --overlay")
+    evidence, probability = prediction.evidence[:, :, channel], float(prediction.probability[channel])
+    return as_png(drawn(radiograph, evidence, contract, probability, caution=caution))
 
 
 def predict_file(
@@ -161,16 +178,24 @@ def predict_file(
     """
     from edgefrac.imaging.read import read_radiograph
 
-    return predict_read(session, str(path), partial(read_radiograph, Path(path), window=window), overlays)
+    read = partial(read_radiograph, Path(path), window=window)
+    row, overlay = predict_read(session, str(path), read, drawing=overlays is not None)
+    if overlays is not None and overlay:
+        row["overlay"] = str(overlays.write(overlay, Path(path)))
+    return row
 
 
 def predict_read(
-    session: Session, name: str, read: Callable[[], Radiograph], overlays: OverlayFolder | None = None
-) -> FilePrediction:
-    """As ``predict_file``, of what ``read`` gives or why it raises ``ImageError``; the row calls it ``name``."""
+    session: Session, name: str, read: Callable[[], Radiograph], *, drawing: bool = False
+) -> tuple[FilePrediction, bytes]:
+    """As ``predict_file``, of what ``read`` gives or why it raises ``ImageError``; the row calls it ``name``.
+
+    With ``drawing``, the overlay as PNG comes with it.
+    """
     from edgefrac.imaging.burned_in import identifying
     from edgefrac.imaging.evidence import evidence_peak
     from edgefrac.imaging.familiarity import foreign
+    from edgefrac.imaging.preprocess import Placement, preprocess
 
     contract = session.contract
     task = contract.task()
@@ -178,9 +203,9 @@ def predict_read(
     try:
         radiograph = read()
     except MissingDecoderError as error:
-        return {"file": name, "error": error.message, "missing_extra": error.extra}
+        return {"file": name, "error": error.message, "missing_extra": error.extra}, b""
     except ImageError as error:
-        return {"file": name, "error": error.message}
+        return {"file": name, "error": error.message}, b""
     network_input = preprocess(radiograph.pixels, contract.input.size)
     prediction = session.predict(network_input)
     milliseconds = (time.perf_counter() - started) * 1000
@@ -206,10 +231,8 @@ def predict_read(
         row["identifying"] = reason
     if further := [other for other in contract.tasks if other != task]:
         row["tasks"] = {other.name: _classes(other, prediction) for other in further}
-    if overlays is not None:
-        written = overlays.write(radiograph, prediction, contract, Path(name), row.get("foreign", ""))
-        row["overlay"] = str(written)
-    return row
+    overlay = overlay_of(radiograph, prediction, contract, row.get("foreign", "")) if drawing else b""
+    return row, overlay
 
 
 def _classes(task: Task, prediction: Prediction) -> dict[str, float]:

@@ -6,6 +6,8 @@ through the logistic function = probability.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -56,9 +58,9 @@ def expected(network_input: np.ndarray) -> tuple[float, np.ndarray]:
     return float(1 / (1 + np.exp(-(evidence.mean() + BIAS) / TEMPERATURE))), evidence
 
 
-def build(with_contract: Contract | None) -> bytes:
-    """The file's bytes; ``None`` leaves the contract out."""
-    graph = _Graph()
+def build(with_contract: Contract | None, also: Callable[[Graph], None] = lambda graph: None) -> bytes:
+    """The file's bytes; ``None`` leaves the contract out; ``also`` adds operators that nobody asked for."""
+    graph = Graph()
     image = graph.tensor("image", (1, SIZE, SIZE, 1), schema.TensorType.UINT8)
     floating = graph.tensor("float", (1, SIZE, SIZE, 1))
     centred = graph.tensor("centred", (1, SIZE, SIZE, 1))
@@ -79,10 +81,11 @@ def build(with_contract: Contract | None) -> bytes:
     graph.operator("MEAN", [evidence, graph.constant(np.array([1, 2], np.int32))], mean, schema.ReducerOptionsT())
     graph.operator("ADD", [mean, graph.constant(np.float32(BIAS))], logit, schema.AddOptionsT())
     graph.operator("LOGISTIC", [logit], probability)
+    also(graph)
     return graph.pack([image], [evidence, probability], with_contract)
 
 
-class _Graph:
+class Graph:
     """Collects tensors and operators in flatbuffers' object form."""
 
     def __init__(self) -> None:
@@ -90,6 +93,7 @@ class _Graph:
         self._buffers = [schema.BufferT()]  # buffer 0 is empty by convention
         self._codes: list[schema.OperatorCodeT] = []
         self._operators: list[schema.OperatorT] = []
+        self._others: list[schema.SubGraphT] = []
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: int = schema.TensorType.FLOAT32, buffer: int = 0) -> int:
         tensor = schema.TensorT()
@@ -99,8 +103,15 @@ class _Graph:
 
     def constant(self, value: np.ndarray | np.float32) -> int:
         array = np.asarray(value)
-        dtype = schema.TensorType.INT32 if array.dtype == np.int32 else schema.TensorType.FLOAT32
-        return self.tensor("constant", array.shape, dtype, self._buffer(array.tobytes()))
+        return self.tensor("constant", array.shape, _DTYPES[array.dtype.name], self._buffer(array.tobytes()))
+
+    def beside(self, build: Callable[[Graph], tuple[list[int], list[int]]]) -> int:
+        """Add a subgraph, of which ``build`` gives inputs and outputs; its number."""
+        side = Graph()
+        side._buffers, side._codes = self._buffers, self._codes
+        inputs, outputs = build(side)
+        self._others.append(_subgraph(side._tensors, side._operators, inputs, outputs))
+        return len(self._others)
 
     def operator(self, name: str, inputs: list[int], output: int, options: object = None) -> None:
         code = schema.OperatorCodeT()
@@ -115,11 +126,9 @@ class _Graph:
         self._operators.append(operator)
 
     def pack(self, inputs: list[int], outputs: list[int], with_contract: Contract | None) -> bytes:
-        subgraph = schema.SubGraphT()
-        subgraph.tensors, subgraph.operators = self._tensors, self._operators
-        subgraph.inputs, subgraph.outputs = inputs, outputs
+        subgraphs = [_subgraph(self._tensors, self._operators, inputs, outputs), *self._others]
         model = schema.ModelT()
-        model.version, model.subgraphs, model.operatorCodes, model.buffers = 3, [subgraph], self._codes, self._buffers
+        model.version, model.subgraphs, model.operatorCodes, model.buffers = 3, subgraphs, self._codes, self._buffers
         if with_contract is not None:
             metadata = schema.MetadataT()
             metadata.name, metadata.buffer = "edgefrac.contract", self._buffer(with_contract.to_json().encode())
@@ -136,3 +145,18 @@ class _Graph:
         buffer.data = list(data)
         self._buffers.append(buffer)
         return len(self._buffers) - 1
+
+
+_DTYPES = {
+    "int32": schema.TensorType.INT32,
+    "float32": schema.TensorType.FLOAT32,
+    "bool": schema.TensorType.BOOL,
+}
+
+
+def _subgraph(
+    tensors: list[schema.TensorT], operators: list[schema.OperatorT], inputs: list[int], outputs: list[int]
+) -> schema.SubGraphT:
+    subgraph = schema.SubGraphT()
+    subgraph.tensors, subgraph.operators, subgraph.inputs, subgraph.outputs = tensors, operators, inputs, outputs
+    return subgraph

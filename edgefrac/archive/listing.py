@@ -7,14 +7,14 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgefrac.errors import DatasetError
-from edgefrac.imaging.dicom.parse import recognises_dicom
-from edgefrac.imaging.nifti import recognises_nifti
-from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.raster import recognises_raster
-from edgefrac.imaging.read import decode_radiograph, read_bytes
-from edgefrac.imaging.voi import WindowChoice
+
+# files are listed here and read in guarded processes, which alone need what decodes them
+if TYPE_CHECKING:
+    from edgefrac.imaging.radiograph import Radiograph
+    from edgefrac.imaging.voi import WindowChoice
 
 _HEAD_BYTES = 1024
 
@@ -48,14 +48,22 @@ class ArchiveFile:
             head = self._data()[:_HEAD_BYTES] if self.member else _head(self.path)
         except OSError:
             return True  # reading it will say why not
+        from edgefrac.imaging.dicom.parse import recognises_dicom
+        from edgefrac.imaging.nifti import recognises_nifti
+        from edgefrac.imaging.raster import recognises_raster
+
         return recognises_raster(head) or recognises_dicom(head) or recognises_nifti(head)
 
     def read(self, window: WindowChoice | None) -> Radiograph:
         """As ``read_radiograph``."""
+        from edgefrac.imaging.read import decode_radiograph
+
         return decode_radiograph(self._data(), self.name, window=window)
 
     def _data(self) -> bytes:
         if not self.member:
+            from edgefrac.imaging.read import read_bytes
+
             return read_bytes(self.path)
         from edgefrac.datasets.sample import ZipReader
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefrac.archive.listing import ArchiveFile, list_files
-from edgefrac.archive.predicting import Predicting, as_row, no_image
+from edgefrac.archive.predicting import Predicting, as_row, model_opened, no_image
 from edgefrac.archive.results import Manifest, Results, open_results
 from edgefrac.digest import file_sha256
+from edgefrac.errors import ModelFileError
 from edgefrac.imaging.read import check_window
 from edgefrac.imaging.voi import WindowChoice
 from edgefrac.prediction import FilePrediction
 from edgefrac.progress import Note, Track, silent
 from edgefrac.runtimes.portable import PortableModel
-from edgefrac.runtimes.session import Session
 from edgefrac.workers.pool import Pool
 from edgefrac.workers.runner import Runner, run_tracked
 
@@ -54,7 +54,7 @@ class Tally:
 
 
 def predict_archive(
-    session: Session,
+    model: Path,
     places: Sequence[Path],
     out: Path,
     *,
@@ -67,22 +67,22 @@ def predict_archive(
 
     Goes on where an earlier run was stopped: what has an answer and the same size and time of change is not read again,
     what had none is tried again. ``runner`` is by default a ``Pool`` on every core. Raises ``UsageError`` where there
-    are no files or ``out`` has another model's answers, ``OutputError``, ``MissingExtraError``, ``WorkersError``.
+    are no files or ``out`` has another model's answers, ``ModelFileError``, ``OutputError``, ``MissingExtraError``,
+    ``WorkersError``.
     """
     check_window(window)
-    manifest = Manifest(model=session.path.name, model_sha256=file_sha256(session.path), window=window)
+    manifest = Manifest(model=model.name, model_sha256=_sha256(model), window=window)
     listed = [file for file in list_files([place.absolute() for place in places]) if not _inside(file, out)]
     files = list({file.name: file for file in listed}.values())  # each once
     if not files:
         raise no_image(places, 0)
     tally = Tally()
-    with open_results(out, manifest, note) as results:
+    with open_results(out, manifest, note) as results, model_opened(model):
         wanted = _wanted(files, results, tally)
-        model = session.path.absolute()
-        work = Predicting(PortableModel(model), str(model), window, keep_going=True)
+        work = Predicting(PortableModel(model.absolute()), str(model.absolute()), window, keep_going=True)
         for index, answer in run_tracked(runner or Pool(), work, wanted, "radiographs", track):
             file = wanted[index]
-            row = as_row(file, answer)
+            row, _ = as_row(file, answer)
             tally.count(row)
             if row is not None:
                 results.add(file, row)
@@ -97,6 +97,13 @@ def _wanted(files: Sequence[ArchiveFile], results: Results, tally: Tally) -> lis
     tally.there_before = len(files) - len(wanted)
     results.forget({file.name for file in wanted})
     return wanted
+
+
+def _sha256(model: Path) -> str:
+    try:
+        return file_sha256(model)
+    except OSError as error:
+        raise ModelFileError(f"{model}: cannot be read ({error.strerror})") from None
 
 
 def _inside(file: ArchiveFile, folder: Path) -> bool:

@@ -45,6 +45,7 @@ def evaluate(
         from edgefrac.evaluation import evaluate as run
         from edgefrac.evaluation import judged_on
         from edgefrac.prediction import load
+        from edgefrac.workers.pool import Pool
 
         folds = load_folds(split) if split else None
         dataset = fracture_task(open_dataset(data))
@@ -61,7 +62,7 @@ def evaluate(
             split=folds,
             fold=fold,
             track=track,
-            runner=runner(processes, ray),
+            runner=runner(processes, ray) or Pool(1),
         )
         if explanations:
             from edgefrac.trust import explanation_figures
@@ -74,6 +75,7 @@ def evaluate(
                 beside=[load(path) for path in beside or []],
                 randomised=_randomised(session),
                 track=track,
+                runner=Pool(1),
             )
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:

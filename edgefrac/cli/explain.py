@@ -28,22 +28,18 @@ def explain(
 ) -> None:
     """Show where the evidence is, how much each place adds, and whether it is localised at all."""
     with results(as_json) as emit:
-        from edgefrac.explanation import compare as run
-        from edgefrac.explanation import picture_of
-        from edgefrac.imaging.overlay import beside, save_overlay
-        from edgefrac.imaging.read import read_radiograph
-        from edgefrac.prediction import load
+        from edgefrac.explanation import explain_guarded
+        from edgefrac.prediction import chosen_model
 
         warn_if_expired(model)
-        sessions = [load(path) for path in (model, *(compare or ()))]
-        radiograph = read_radiograph(image, window=parse_window(window))
-        explained = run(sessions, radiograph, image)
+        models = [chosen_model(path) for path in (model, *(compare or ()))]
+        rows, sheet = explain_guarded(models, image, parse_window(window), drawing=out is not None)
         if out:
-            pictures = [picture_of(one, radiograph) for one in explained]
-            save_overlay(beside(pictures, [one.session.path.name for one in explained]), out)
-            for one in explained:
-                one.row["overlay"] = str(out)
-        rows = [one.row for one in explained]
+            from edgefrac.imaging.overlay import save_overlay
+
+            save_overlay(sheet, out)
+            for row in rows:
+                row["overlay"] = str(out)
         if "identifying" in rows[0]:
             note(f"{image}: look before you pass the picture on: {rows[0]['identifying']}")
         emit(rows if as_json else "\n\n".join(map(_text, rows)))

@@ -17,9 +17,9 @@ def inspect(
 ) -> None:
     """Show contract, operators, placement, certificate."""
     with results(as_json) as emit:
-        from edgefrac.inspection import inspect_model
+        from edgefrac.inspection import inspect_guarded
 
-        report = inspect_model(file)
+        report = inspect_guarded(file)
         emit(report if as_json else _table(report))
 
 

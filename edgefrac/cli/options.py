@@ -62,10 +62,10 @@ def runner(processes: int | None, ray: str | None) -> Runner | None:
 
 def parse_window(text: str | None) -> WindowChoice | None:
     """'40,400' -> (centre, width); the name of a CT preset stays one. Raises ``UsageError``."""
-    from edgefrac.imaging.voi import CT_PRESETS, window_from
-
     if text is None:
         return None
+    from edgefrac.imaging.voi import CT_PRESETS, window_from
+
     try:
         return window_from(text)
     except ValueError:

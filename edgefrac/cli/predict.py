@@ -39,18 +39,18 @@ def predict(
 ) -> None:
     """Predict fractures, and where the evidence is."""
     if overlay and (out or processes or ray):
-        raise UsageError("--overlay is drawn one by one in this process", hint="leave out --out, --processes and --ray")
+        raise UsageError("--overlay is drawn one by one by one process", hint="leave out --out, --processes and --ray")
     with results(as_json) as emit:
-        from edgefrac.prediction import load
+        from edgefrac.prediction import chosen_model
 
         window_choice = parse_window(window)
-        session = load(model)
+        chosen = chosen_model(model)
         expired = warn_if_expired(model)
         workers = runner(processes, ray)
         if out:
             from edgefrac.archive.predict import predict_archive
 
-            tally = predict_archive(session, images, out, runner=workers, window=window_choice, note=note, track=track)
+            tally = predict_archive(chosen, images, out, runner=workers, window=window_choice, note=note, track=track)
             document = asdict(tally) | {"out": str(out)} | ({"expired": expired} if expired else {})
             emit(document if as_json else _summary(tally, out))
         else:
@@ -58,7 +58,7 @@ def predict(
             from edgefrac.prediction import OverlayFolder
 
             overlays = OverlayFolder(overlay) if overlay else None
-            rows = predict_files(session, images, runner=workers, window=window_choice, overlays=overlays, track=track)
+            rows = predict_files(chosen, images, runner=workers, window=window_choice, overlays=overlays, track=track)
             if expired:
                 rows = [row | {"expired": expired} for row in rows]
             emit(rows if as_json else _table(rows))

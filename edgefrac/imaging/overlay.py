@@ -96,11 +96,16 @@ def beside(pictures: Sequence[Image], titles: Sequence[str]) -> Image:
     return sheet
 
 
-def save_overlay(image: Image, path: Path) -> None:
+def save_overlay(png: bytes, path: Path) -> None:
     """Write a PNG whole or not at all; raises ``OutputError``."""
-    written = io.BytesIO()
-    image.save(written, "PNG")
-    durable.write(path, written.getvalue())
+    durable.write(path, png)
+
+
+def as_png(image: Image) -> bytes:
+    """The picture as the content of a PNG file."""
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
 
 
 def _frame(draw: ImageDraw, region: Region, left: float, scale: float) -> None:

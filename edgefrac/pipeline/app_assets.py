@@ -47,6 +47,7 @@ from edgefrac.imaging.heat import CONTOURS, FULL_SCALE, RAMP
 from edgefrac.imaging.preprocess import preprocess
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.regions import LEAST, OUTLINE
+from edgefrac.runtimes.admission import admit
 from edgefrac.runtimes.session import Session, open_session
 from edgefrac.targets.registry import find, of_name
 from edgefrac.verification.certificate import Certificate
@@ -98,6 +99,7 @@ def write_app_assets(bundle: Bundle, folder: Path) -> App:
     certificate = Certificate.from_json(bundle.read(CERTIFICATE)).artefact(name)
     if certificate is None or certificate.verdict.verdict != "passed":
         raise GateError(f"{bundle.source}: the gate did not pass {name}", hint="export it again with --data")
+    admit(bundle.root / name)
     target = folder / FOLDER
     with durable.making(target) as building:
         return _write(bundle, name, building)

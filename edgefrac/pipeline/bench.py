@@ -19,6 +19,7 @@ from edgefrac.pipeline.end_to_end import end_to_end
 from edgefrac.pipeline.parity import Panel, read_panel, with_parity
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Track, silent
+from edgefrac.runtimes.admission import admit
 from edgefrac.runtimes.backend import Backend, backends
 from edgefrac.runtimes.session import model_kind, open_session
 
@@ -85,6 +86,8 @@ def run_bench(
     """``benchmark`` with what a report needs; ``reported``: parity on phantoms without ``data``, and the whole path."""
     files = [file for path in models for file in model_files(Path(path))]
     _check_words(files, devices, threads, seconds, images)
+    for file in track(files, "trying"):
+        admit(file.path)
     then = read_document(Path(against)) if against else None
     before = now()
     if then:

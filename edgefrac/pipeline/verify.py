@@ -20,6 +20,7 @@ from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
+from edgefrac.runtimes.admission import admit
 from edgefrac.runtimes.session import Prediction, Session, open_session
 from edgefrac.verification.certificate import Certificate
 
@@ -68,6 +69,7 @@ def verify_bundle(
     """
     if not is_bundle(path):
         require_bundle(path, public_key)
+        admit(path)
         session = open_session(path)
         return VerifyResult((_consistent(session),))
     bundle = open_bundle(path)
@@ -75,6 +77,8 @@ def verify_bundle(
     if any(check.verdict == "failed" for check in checks):
         return VerifyResult(tuple(checks), condition)
     contracts = bundle.contracts()
+    for name in contracts:
+        admit(bundle.root / name)
     sessions = {name: open_session(bundle.root / name) for name in contracts}
     checks += _same_contracts(contracts, sessions)
     certificate = Certificate.from_json(bundle.read(CERTIFICATE))

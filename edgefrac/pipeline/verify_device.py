@@ -16,6 +16,7 @@ from edgefrac.pipeline.parity import read_panel, with_parity
 from edgefrac.pipeline.verify import Check, VerifyResult, beyond, condition_checks, require_bundle
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
+from edgefrac.runtimes.admission import admit
 from edgefrac.runtimes.backend import Backend
 from edgefrac.runtimes.session import Prediction, open_session
 
@@ -47,6 +48,8 @@ def verify_on(
     else:
         require_bundle(path, public_key)
     files = model_files(path)
+    for file in files:
+        admit(file.path)
     taken = [(file, backend) for file in files for backend in backends_for(file, device)]
     if not taken:
         checks.append(Check(device, "undecided", f"no backend of it takes a file of {path}"))

@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgefrac.errors import ModelFileError
-from edgefrac.runtimes.session import ModelKind, Session, model_kind, open_session
+
+if TYPE_CHECKING:
+    from edgefrac.runtimes.session import Session
 
 
 class Model(Protocol):
@@ -46,6 +48,8 @@ class PortableModel:
 
     def packed(self) -> PortableModel:
         """The same with its content; raises ``ModelFileError``."""
+        from edgefrac.runtimes.session import ModelKind, model_kind
+
         files = [self.path]
         if model_kind(self.path) is ModelKind.OPENVINO:
             files.append(self.path.with_suffix(".bin"))
@@ -56,6 +60,8 @@ class PortableModel:
 
     def open(self) -> Session:
         """As ``open_session``; a copy is named by a path of its own."""
+        from edgefrac.runtimes.session import open_session
+
         if self.content is None:
             return open_session(self.path)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # no runtime reads a file twice

@@ -1,10 +1,8 @@
-"""The readers: child processes behind one queue. A reader that dies or stands still is replaced, its image refused."""
+"""The readers: guarded processes behind one queue. One that dies or stands still is replaced, its image refused."""
 
 from __future__ import annotations
 
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -16,9 +14,11 @@ from typing import Any
 from edgefrac.contract import Contract
 from edgefrac.errors import BusyError, EdgeFracError, ImageError, ModelFileError, OutputError
 from edgefrac.serve.answer import NAMELESS
-from edgefrac.serve.framing import Message, SpokeNoMoreError, TooSlowError, receive, send
+from edgefrac.serve.reader_process import Reading
+from edgefrac.workers.child import Child, ChildLostError, LateError, OverMemoryError, UnopenedError
+from edgefrac.workers.framing import Message
+from edgefrac.workers.limits import Limits as ChildLimits
 
-_STARTING_SECONDS = 120.0
 _BEFORE_NEXT_TRY = 2.0  # seconds
 
 
@@ -54,22 +54,22 @@ class Readers:
         self.replaced = 0
         """Readers that were lost over an image."""
         self._lost: set[str] = set()
-        self._command = [
-            *(sys.executable, "-P", "-m", "edgefrac.serve.reader_process"),
-            *(str(model or ""), str(threads), str(self.limits.megabytes), str(self.limits.seconds)),
-        ]
+        self._reading = Reading(model, threads)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(self.limits.waiting)
         self._closed = False
         children = [self._child() for _ in range(count)]
         try:
-            heads = [_ready(child) for child in children]
-        except ModelFileError:
             for child in children:
-                _end(child)
-            raise
-        self.contract = Contract.model_validate(heads[0]["contract"])
+                _ready(child)
+            head, _ = children[0].ask({"do": "tell"})
+        except (EdgeFracError, ChildLostError) as error:
+            for child in children:
+                child.kill()
+            hint = error.hint if isinstance(error, EdgeFracError) else ""
+            raise ModelFileError(str(error), hint=hint) from None
+        self.contract = Contract.model_validate(head["contract"])
         """What the model promises."""
-        self.model_sha256: str = heads[0]["sha256"]
+        self.model_sha256: str = head["sha256"]
         self._threads = [
             threading.Thread(target=self._serve, args=(child,), name=f"reader-{number}", daemon=True)
             for number, child in enumerate(children)
@@ -105,38 +105,23 @@ class Readers:
         for thread in self._threads:
             thread.join()
 
-    def _serve(self, child: subprocess.Popen[bytes]) -> None:
+    def _serve(self, child: Child) -> None:
         while job := self._jobs.get():
             if not job.reply.set_running_or_notify_cancel():
                 continue
             try:
-                reply = self._ask(child, job)
+                reply = _ask(child, job)
             except ReaderLostError as error:
-                _end(child)
+                child.kill()
                 child = self._replacement()
                 job.reply.set_exception(error)
             except EdgeFracError as error:
                 job.reply.set_exception(error)
             else:
                 job.reply.set_result(reply)
-        _end(child)
+        child.kill()
 
-    def _ask(self, child: subprocess.Popen[bytes], job: _Job) -> Message:
-        assert child.stdin and child.stdout
-        try:
-            send(child.stdin.fileno(), job.head, job.blobs)
-            head, blobs = receive(child.stdout.fileno(), self.limits.seconds)
-        except SpokeNoMoreError:
-            raise ReaderLostError(f"{NAMELESS}: its decoder crashed") from None
-        except TooSlowError:
-            raise ReaderLostError(f"{NAMELESS}: not read within {self.limits.seconds:g} seconds") from None
-        if "disk" in head:
-            raise OutputError(head["error"])
-        if "error" in head:
-            raise ImageError(head["error"], hint=head.get("hint", ""))
-        return head, blobs
-
-    def _replacement(self) -> subprocess.Popen[bytes]:
+    def _replacement(self) -> Child:
         """A new reader; where none comes up, for lack of memory, say, it is tried again until one does."""
         self.replaced += 1
         self._lost.add(threading.current_thread().name)
@@ -144,7 +129,8 @@ class Readers:
             child = self._child()
             try:
                 _ready(child)
-            except ModelFileError:
+            except EdgeFracError:
+                child.kill()
                 if self._closed:
                     return child
                 time.sleep(_BEFORE_NEXT_TRY)
@@ -152,28 +138,30 @@ class Readers:
                 self._lost.discard(threading.current_thread().name)
                 return child
 
-    def _child(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    def _child(self) -> Child:
+        return Child(self._reading, ChildLimits(self.limits.seconds, self.limits.megabytes))
 
 
-def _ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """What a reader says when it has its model open."""
-    assert child.stdout
+def _ready(child: Child) -> None:
+    """Wait until a reader has its model open; raises what keeps it from that."""
     try:
-        head, _ = receive(child.stdout.fileno(), _STARTING_SECONDS)
-    except (SpokeNoMoreError, TooSlowError):
-        _end(child)
-        raise ModelFileError("the model cannot be opened: its runtime crashed or never came up") from None
-    if "error" in head:
-        _end(child)
-        raise ModelFileError(head["error"], hint=head.get("hint", ""))
-    return head
+        child.hear()
+    except UnopenedError as error:
+        raise ModelFileError(f"the model cannot be opened: {error.reason}") from None
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Take a reader away, whatever it does."""
-    child.kill()
-    child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe:
-            pipe.close()
+def _ask(child: Child, job: _Job) -> Message:
+    try:
+        return child.ask(job.head, job.blobs)
+    except OverMemoryError:
+        raise ImageError(f"{NAMELESS}: needs more memory than a reader may have") from None
+    except LateError:
+        raise ReaderLostError(f"{NAMELESS}: not read within {child.limits.seconds:g} seconds") from None
+    except ChildLostError:
+        raise ReaderLostError(f"{NAMELESS}: its decoder crashed") from None
+    except (ImageError, OutputError):
+        raise
+    except EdgeFracError as error:
+        raise ImageError(error.message, hint=error.hint) from None
+    except Exception as error:  # its words may be of the image's making
+        raise ImageError(f"{NAMELESS}: cannot be read ({type(error).__name__})") from None

@@ -19,20 +19,20 @@ from edgefrac.imaging.preprocess import preprocess
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import decode_radiograph, read_bytes
 from edgefrac.imaging.voi import WindowChoice
-from edgefrac.prediction import load
-from edgefrac.runtimes.session import Prediction
+from edgefrac.prediction import chosen_model
+from edgefrac.runtimes.session import Prediction, open_session
 from edgefrac.serve.answer import NAMELESS, Answer, Display, Picture, RegionOfEvidence, Scale
-from edgefrac.serve.framing import Message
 from edgefrac.serve.numbers import leave
 from edgefrac.serve.pictures import png
 from edgefrac.serve.state import store
+from edgefrac.workers.framing import Message
 
 
 class Reader:
-    """A model, open in its runtime; raises what ``prediction.load`` raises."""
+    """A model, open in its runtime; raises what ``prediction.load`` raises, and is for a process that may crash."""
 
     def __init__(self, model: Path | None, threads: int) -> None:
-        self._session = load(model, threads)
+        self._session = open_session(chosen_model(model), threads)
         self.contract = self._session.contract
         self.sha256 = file_sha256(self._session.path)
 
@@ -42,6 +42,8 @@ class Reader:
 
     def do(self, head: dict[str, Any], blobs: list[bytes]) -> Message:
         """One job as ``reader_process`` describes it; raises ``ImageError`` and what else may go wrong."""
+        if head["do"] == "tell":
+            return {"contract": self.contract.document(), "sha256": self.sha256}, []
         window = head.get("window")
         data = blobs[0] if blobs else read_bytes(Path(head["incoming"]))
         if head.get("envelope"):

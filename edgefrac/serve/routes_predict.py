@@ -14,10 +14,10 @@ from edgefrac.imaging.voi import CT_PRESETS, WindowChoice, window_from
 from edgefrac.serve.answer import Answer
 from edgefrac.serve.bodies import SENDS_IMAGE, SENDS_IMAGES, SentImage, sent_images
 from edgefrac.serve.documents import Explanation, PredictionRow
-from edgefrac.serve.framing import Message
 from edgefrac.serve.metrics import Metrics
 from edgefrac.serve.problems import RefusedError, documented
 from edgefrac.serve.service import ReadingRoom
+from edgefrac.workers.framing import Message
 
 T = TypeVar("T")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from edgefrac import durable
 from edgefrac.errors import BusyError, EdgeFracError, OutputError
 from edgefrac.serve.answer import Answer
-from edgefrac.serve.framing import Message
 from edgefrac.serve.readers import ReaderLostError, Readers
 from edgefrac.serve.state import State, remove, store
 from edgefrac.serve.worklist import Item, Origin, Worklist, new_id
+from edgefrac.workers.framing import Message
 
 log = logging.getLogger("edgefrac.serve")
 

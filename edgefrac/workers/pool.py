@@ -1,4 +1,4 @@
-"""Several processes of this machine: one that crashes or hangs costs the item it held, not the run."""
+"""Guarded processes of this machine: one that crashes, hangs or wants all memory costs its item, not the run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, Generic, TypeVar
 
+from edgefrac.workers.limits import Limits
 from edgefrac.workers.runner import Answers, Work
 from edgefrac.workers.worker import Worker, first_heard
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-PATIENCE = 120.0
-"""Seconds that a process may take for one item."""
 
 
 def usable_cores() -> int:
@@ -26,24 +24,24 @@ def usable_cores() -> int:
 
 
 class Pool:
-    """A runner with ``processes`` workers, by default one for each usable core; each waits ``patience`` seconds."""
+    """A runner with ``processes`` workers, by default one for each usable core, each held to ``limits``."""
 
-    def __init__(self, processes: int | None = None, patience: float = PATIENCE) -> None:
+    def __init__(self, processes: int | None = None, limits: Limits | None = None) -> None:
         self._processes = processes or usable_cores()
-        self._patience = patience
+        self._limits = limits or Limits()
 
     def run(self, work: Work[T, R], items: Sequence[T]) -> Answers[R]:
         """As ``Runner.run``; an item whose process crashed or was too slow is ``Lost``."""
         if items:
-            with closing(Crew(work, min(self._processes, len(items)), self._patience)) as crew:
+            with closing(Crew(work, min(self._processes, len(items)), self._limits)) as crew:
                 yield from crew.run(items)
 
 
 class Crew(Generic[T, R]):
     """Workers that have opened one work and stay for several runs."""
 
-    def __init__(self, work: Work[T, R], size: int, patience: float) -> None:
-        self._work, self._size, self._patience = work, size, patience
+    def __init__(self, work: Work[T, R], size: int, limits: Limits) -> None:
+        self._work, self._size, self._limits = work, size, limits
         self._workers: list[Worker] = []
 
     def run(self, items: Sequence[T]) -> Answers[R]:
@@ -65,7 +63,7 @@ class Crew(Generic[T, R]):
     def _fill(self, wanted: int) -> None:
         self._workers = [worker for worker in self._workers if worker.alive]
         while len(self._workers) < min(self._size, wanted):
-            self._workers.append(Worker(self._work, self._patience))
+            self._workers.append(Worker(self._work, self._limits))
 
     def _hand_out(self, waiting: deque[int], items: Sequence[T]) -> None:
         for worker in self._workers:
@@ -74,7 +72,8 @@ class Crew(Generic[T, R]):
 
     def _hear(self) -> Iterator[tuple[int, Any]]:
         """Wait for the next answers; one that is late is given up."""
-        heard = first_heard(self._workers)
-        late = [w for w in self._workers if w not in heard and w.deadline <= time.monotonic()]
+        alive = [worker for worker in self._workers if worker.alive]
+        heard = first_heard(alive) if alive else []
+        late = [worker for worker in alive if worker not in heard and worker.deadline <= time.monotonic()]
         answers = [*(worker.hear() for worker in heard), *(worker.give_up() for worker in late)]
         yield from (answer for answer in answers if answer is not None)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgefrac.errors import MissingExtraError, WorkersError
-from edgefrac.workers.pool import PATIENCE, Crew
+from edgefrac.workers.limits import Limits
+from edgefrac.workers.pool import Crew
 from edgefrac.workers.ray_cluster import connected
 from edgefrac.workers.runner import Answers, Work
 
@@ -30,10 +31,11 @@ class RayData:
 
     Each actor opens the work once, in a process of its own that may crash, as a ``Pool`` has them; ``processes`` is the
     most actors at a time, by default as many as the cluster has CPUs. EdgeFrac has to be installed on every machine in
-    the same version, and a path has to mean the same file there.
+    the same version, and a path has to mean the same file there. What such a process says is not trusted; what actors
+    and this process tell each other is, for Ray itself exchanges pickles: a cluster is as safe as its least machine.
     """
 
-    def __init__(self, address: str, processes: int | None = None, patience: float = PATIENCE) -> None:
+    def __init__(self, address: str, processes: int | None = None, limits: Limits | None = None) -> None:
         """Raises ``MissingExtraError``; whether the cluster can be reached turns out in ``run``."""
         try:
             # what Ray is told by its environment it reads on being imported; nothing of what it does is reported
@@ -43,7 +45,7 @@ class RayData:
             import ray  # noqa: F401
         except ModuleNotFoundError:
             raise MissingExtraError("a Ray cluster", "archive") from None
-        self._address, self._processes, self._patience = address, processes, patience
+        self._address, self._processes, self._limits = address, processes, limits or Limits()
 
     def run(self, work: Work[T, R], items: Sequence[T]) -> Answers[R]:
         """As ``Runner.run``; an item whose process crashed or was too slow is ``Lost``."""
@@ -60,7 +62,7 @@ class RayData:
         block = min(_BLOCK, math.ceil(len(items) / (_BLOCKS_EACH * processes)))
         answers = ray.data.from_items(rows, override_num_blocks=math.ceil(len(items) / block)).map_batches(
             _Station,
-            fn_constructor_args=([kept], str(Path.cwd()), self._patience, _version()),
+            fn_constructor_args=([kept], str(Path.cwd()), self._limits, _version()),
             batch_size=None,
             compute=ActorPoolStrategy(min_size=1, max_size=processes, initial_size=processes),
             num_cpus=1,
@@ -76,13 +78,13 @@ class RayData:
 class _Station:
     """What an actor of Ray Data is: one worker process, and the items of a block for it."""
 
-    def __init__(self, kept: list[Any], folder: str, patience: float, version: str) -> None:
+    def __init__(self, kept: list[Any], folder: str, limits: Limits, version: str) -> None:
         import ray
 
         self._problem = _unlike_here(folder, version)
         if self._problem is None:
             os.chdir(folder)
-            self._crew: Crew[Any, Any] = Crew(pickle.loads(ray.get(kept[0])), 1, patience)
+            self._crew: Crew[Any, Any] = Crew(pickle.loads(ray.get(kept[0])), 1, limits)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """``index`` and pickled ``item`` -> ``index`` and pickled ``answer``; an error is one, for Ray would retry."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from edgefrac.progress import Track
+from edgefrac.workers.framing import Message
 
 T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
@@ -23,6 +24,12 @@ class Work(Protocol[T_contra, R_co]):
 
     def packed(self) -> Work[T_contra, R_co]:
         """The same work for a machine that has none of this one's files."""
+
+    def to_message(self, answer: Any) -> Message:
+        """An answer as a process says it that has handled bytes from strangers: JSON and blobs."""
+
+    def from_message(self, item: T_contra, message: Message) -> R_co:
+        """What such a process says of ``item``, believed as little as the item: raises ValueError or TypeError."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -23,9 +22,9 @@ from edgefrac.archive.predict import predict_archive
 from edgefrac.archive.results import Manifest, open_results
 from edgefrac.cli.main import main
 from edgefrac.digest import file_sha256
-from edgefrac.prediction import load
 from edgefrac.workers.pool import Pool
 from tests.archive.conftest import table
+from tests.processes import children
 
 T = TypeVar("T")
 
@@ -95,18 +94,17 @@ def test_workers_killed_on_purpose_cost_the_images_they_held(
     def killing(items: Sequence[T], what: str) -> Iterator[T]:
         for number, item in enumerate(items):
             if number == 10:
-                for worker in multiprocessing.active_children():
-                    worker.kill()
+                for worker in children(os.getpid()):
+                    os.kill(worker, signal.SIGKILL)
             yield item
 
     out = tmp_path / "r"
-    session = load(tiny_tflite)
-    tally = predict_archive(session, [large_images], out, runner=Pool(2), track=killing)
+    tally = predict_archive(tiny_tflite, [large_images], out, runner=Pool(2), track=killing)
     assert tally.predicted + tally.unreadable == IMAGES + 1
     lost = [row for row in table(out) if row["error"] and "its process was ended by SIGKILL" in row["error"]]
     assert 1 <= len(lost) <= 2 and tally.unreadable == 1 + len(lost)
     assert all(row["error"].startswith(row["file"]) for row in lost)
-    again = predict_archive(session, [large_images], out, runner=Pool(2))
+    again = predict_archive(tiny_tflite, [large_images], out, runner=Pool(2))
     assert (again.predicted, again.unreadable) == (len(lost), 1)
     assert sorted(row["file"] for row in table(out)) == sorted(map(str, large_images.iterdir()))
 

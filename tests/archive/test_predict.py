@@ -20,7 +20,7 @@ from edgefrac.archive.results import schema
 from edgefrac.cli.main import main
 from edgefrac.models.checkpoint import save_checkpoint
 from edgefrac.prediction import load, predict_file
-from edgefrac.runtimes.portable import OpenModel
+from edgefrac.runtimes.portable import PortableModel
 from tests import tflite_model
 from tests.archive.conftest import table, timeless
 from tests.disk import full_disk
@@ -261,16 +261,16 @@ def test_an_error_inside_edgefrac_costs_one_image_of_an_archive(
     from edgefrac.archive import predicting
     from edgefrac.archive.listing import list_files
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise IndexError("a patient's name")
 
     monkeypatch.setattr(predicting, "predict_read", broken)
     (file,) = list_files([archive / "old" / "00.png"])
-    do = Predicting(OpenModel(load(tiny_tflite)), "tiny", keep_going=True).open()
-    row = do(file)
+    do = Predicting(PortableModel(tiny_tflite), "tiny", keep_going=True).open()
+    row, _ = do(file)
     assert row is not None and "internal error (IndexError)" in row["error"] and "patient" not in row["error"]
     with pytest.raises(IndexError):
-        Predicting(OpenModel(load(tiny_tflite)), "tiny").open()(file)
+        Predicting(PortableModel(tiny_tflite), "tiny").open()(file)
 
 
 def test_results_are_for_their_owner_as_umask_says(archive: Path, tiny_tflite: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from edgefrac.prediction import load
 from edgefrac.runtimes.portable import PortableModel
 from edgefrac.workers.pool import Pool
 from edgefrac.workers.ray_data import RayData
+from edgefrac.workers.runner import Here
 from tests.archive.conftest import table, timeless
 
 REPOSITORY = Path(__file__).parents[2]
@@ -37,10 +38,10 @@ def labelled(tmp_path: Path) -> Path:
 
 
 def test_a_pool_gives_the_rows_of_one_process(archive: Path, tiny_tflite: Path) -> None:
-    session = load(tiny_tflite)
-    rows = predict_files(session, [archive])
+    rows = predict_files(tiny_tflite, [archive], runner=Here())
     assert [Path(row["file"]).name for row in rows][:2] == ["01.png", "03.png"]
-    assert timeless(predict_files(session, [archive], runner=Pool(2))) == timeless(rows)
+    for runner in (None, Pool(2)):
+        assert timeless(predict_files(tiny_tflite, [archive], runner=runner)) == timeless(rows)
 
 
 def test_a_cluster_gives_the_rows_of_one_process(

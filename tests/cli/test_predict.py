@@ -15,6 +15,7 @@ from PIL import Image
 from edgefrac.cli.main import main
 from edgefrac.models.checkpoint import save_checkpoint
 from tests import processes, tflite_model
+from tests.disk import full_disk
 from tests.models.networks import FRACTURE, REGION, info, talkative
 
 FIELDS = set("file probability label positive threshold evidence_peak model milliseconds".split())
@@ -34,12 +35,25 @@ def test_a_cold_start_needs_neither_torch_nor_a_second(radiograph: Path, tiny_tf
     (row,) = json.loads(done.stdout)
     assert set(row) == FIELDS
     assert done.stderr == ""
-    code = f"import sys; from edgefrac.cli.main import main; main({command!r}); print(*sys.modules, file=sys.stderr)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.split()
-    assert "edgefrac.runtimes.litert" in loaded
-    assert not {"torch", "pydicom", "scipy", "pyarrow", "ray", "multiprocessing.pool", "edgefrac.datasets"} & set(
-        loaded
+    here = _loaded(f"from edgefrac.cli.main import main; main({command!r})")
+    assert not {"numpy", "PIL", "ai_edge_litert", "edgefrac.contract"} & here, "it only waits"
+    there = _loaded_by_the_work(radiograph, tiny_tflite)
+    assert "edgefrac.runtimes.litert" in there
+    assert not {"torch", "pydicom", "scipy", "pyarrow", "ray", "edgefrac.datasets"} & (here | there)
+
+
+def _loaded_by_the_work(image: Path, model: Path) -> set[str]:
+    """The modules that the guarded process of the command loads."""
+    return _loaded(
+        "from pathlib import Path; from edgefrac.archive.listing import list_files;"
+        "from edgefrac.archive.predicting import Predicting; from edgefrac.runtimes.portable import PortableModel;"
+        f"Predicting(PortableModel(Path({str(model)!r})), '').open()(list_files([Path({str(image)!r})])[0])"
     )
+
+
+def _loaded(code: str) -> set[str]:
+    code += "\nimport sys; print(*sys.modules, file=sys.stderr)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.split())
 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino", "ort"])
@@ -52,12 +66,8 @@ def test_files_of_other_formats_predict_alike_and_need_no_torch(
     answers = []
     for model in (tiny_tflite, tmp_path / source.name):
         command = ["predict", str(radiograph), "--model", str(model), "--json"]
-        code = (
-            f"import sys; from edgefrac.cli.main import main; main({command!r}); print(*sys.modules, file=sys.stderr)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        answers.append(json.loads(done.stdout)[0])
-    assert not {"torch", "onnx", "ai_edge_litert"} & set(done.stderr.split())
+        answers.append(json.loads(processes.run(*command).stdout)[0])
+    assert not {"torch", "onnx", "ai_edge_litert"} & _loaded_by_the_work(radiograph, tmp_path / source.name)
     assert answers[1]["probability"] == pytest.approx(answers[0]["probability"], abs=1e-6)
     assert answers[1]["evidence_peak"] == answers[0]["evidence_peak"]
 
@@ -115,20 +125,13 @@ def test_an_impossible_overlay_folder(
 
 
 def test_a_full_disk_leaves_no_half_overlay(
-    radiograph: Path,
-    tiny_tflite: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    radiograph: Path, tiny_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(self: Image.Image, file: object, format: str) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Image.Image, "save", full)
     folder = tmp_path / "overlays"
-    assert main(["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(folder)]) == 2
-    assert "No space left on device" in capsys.readouterr().err
+    with full_disk():
+        status = main(["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(folder)])
+    assert status == 2
+    assert "wrist.overlay.png: cannot be written: File too large" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from edgefrac.errors import OutputError
 from edgefrac.imaging.evidence import evidence_peak
-from edgefrac.imaging.overlay import CONTOURS, FULL_SCALE, draw_overlay, save_overlay
+from edgefrac.imaging.overlay import CONTOURS, FULL_SCALE, as_png, draw_overlay, save_overlay
 from edgefrac.imaging.preprocess import Placement
 from edgefrac.imaging.radiograph import Radiograph
 from tests.imaging.files import noise
@@ -141,15 +141,15 @@ def test_a_caution_stands_above_the_verdict_and_changes_nothing_else() -> None:
 def test_saving_is_whole_or_nothing(tmp_path: Path) -> None:
     image = Image.fromarray(noise(300, 300))
     path = tmp_path / "a.png"
-    save_overlay(image, path)
+    save_overlay(as_png(image), path)
     np.testing.assert_array_equal(np.asarray(Image.open(path)), np.asarray(image))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))  # as a full disk: the write fails half-way
     try:
         with pytest.raises(OutputError, match=r"b\.png: cannot be written \(File too large\)"):
-            save_overlay(image, tmp_path / "b.png")
+            save_overlay(as_png(image), tmp_path / "b.png")
         with pytest.raises(OutputError):
-            save_overlay(Image.effect_noise((900, 900), 90), path)
+            save_overlay(as_png(Image.effect_noise((900, 900), 90)), path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
@@ -162,5 +162,5 @@ def test_saving_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for path in (tmp_path / "file" / "a.png", tmp_path / "folder.png"):
         with pytest.raises(OutputError, match="cannot be written"):
-            save_overlay(image, path)
+            save_overlay(as_png(image), path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder.png"]

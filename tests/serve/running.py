@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.imaging.files import noise, png
+from tests.processes import children
 
 REPOSITORY = Path(__file__).parents[2]
 STARTING_SECONDS = 60.0
@@ -97,21 +98,12 @@ class Server:
         return status
 
 
-def children(pid: int) -> list[int]:
-    """Process ids of the processes that one started."""
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
 def own_readers() -> list[int]:
     """Process ids of the readers that this process started; servers that it started have theirs."""
     found = []
     for child in children(os.getpid()):
         with suppress(OSError):
-            if b"edgefrac.serve.reader_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"Reading" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(child)
     return found
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -14,10 +12,13 @@ import numpy as np
 import pytest
 
 from edgefrac.errors import BusyError, ImageError, ModelFileError, OutputError
-from edgefrac.serve.framing import Message, receive, send
+from edgefrac.serve.reader_process import Reading
 from edgefrac.serve.readers import Limits, ReaderLostError, Readers
+from edgefrac.workers.child import Child, CrashedError
+from edgefrac.workers.framing import Message
+from edgefrac.workers.limits import Limits as ChildLimits
 from tests.imaging.files import dicom, noise, png
-from tests.serve.running import REPOSITORY, own_readers, radiograph, wait_until
+from tests.serve.running import own_readers, radiograph, wait_until
 
 SECONDS = 2.0
 Make = Callable[..., Readers]
@@ -129,14 +130,10 @@ def test_a_model_that_cannot_be_opened_is_said_and_leaves_nobody(tmp_path: Path)
 
 
 def test_a_reader_ends_itself_where_nobody_does(tiny_tflite: Path) -> None:
-    """A decoder that never returns outlives its server only for some seconds: here for one."""
-    command = [sys.executable, "-P", "-m", "edgefrac.serve.reader_process", str(tiny_tflite), "1", "3000", "-4"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment) as child:
-        assert child.stdin and child.stdout
-        receive(child.stdout.fileno(), 30)
-        send(child.stdin.fileno(), {"do": "answer"}, [png(noise(16, 16))])
-        assert "answer" in receive(child.stdout.fileno(), 30)[0]
-        # which takes longer than a second to decode and shrink
-        send(child.stdin.fileno(), {"do": "answer"}, [dicom(np.zeros((8900, 8900), np.uint16), Modality="CR")])
-        assert child.wait(20) == -signal.SIGALRM
+    """A decoder that never returns outlives its server only for some seconds: here for one, and nobody is waiting."""
+    child = Child(Reading(tiny_tflite, 1), ChildLimits(seconds=-4))
+    child.hear()
+    object.__setattr__(child.limits, "seconds", 30.0)  # what the server would wait
+    assert child.ask({"do": "answer"}, [png(noise(16, 16))])[0]["answer"]
+    with pytest.raises(CrashedError, match="SIGALRM"):  # for this one takes longer than a second to decode and shrink
+        child.ask({"do": "answer"}, [dicom(np.zeros((8900, 8900), np.uint16), Modality="CR")])

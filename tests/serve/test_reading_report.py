@@ -13,10 +13,10 @@ pytest.importorskip("fastapi")
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
 from edgefrac.reporting.reading_page import reading_page
 from edgefrac.serve.answer import Answer
-from edgefrac.serve.framing import Message
 from edgefrac.serve.reading import Reader
 from edgefrac.serve.reading_report import reading
 from edgefrac.serve.worklist import Item
+from edgefrac.workers.framing import Message
 from tests.imaging.files import noise, png
 from tests.verification.examples import certificate
 

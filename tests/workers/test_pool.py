@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,15 +12,18 @@ from pathlib import Path
 import pytest
 
 from edgefrac.errors import MissingExtraError, WorkersError
+from edgefrac.workers.limits import Limits
 from edgefrac.workers.pool import Pool
 from edgefrac.workers.runner import Here, Lost, run_tracked
-from tests.workers.jobs import Chatty, Doubling, Unopenable
+from tests.processes import children
+from tests.workers.jobs import Chatty, Doubling, Greedy, Lying, Unopenable
 
 REPOSITORY = Path(__file__).parents[2]
 NUMBERS = list(range(40))
 
 
-_workers = multiprocessing.active_children
+def _workers() -> list[int]:
+    return [child for child in children(os.getpid()) if _lives(child)]
 
 
 def test_every_number_of_processes_gives_the_same_answers() -> None:
@@ -42,24 +44,40 @@ def test_a_crash_costs_the_item_that_caused_it_and_no_other() -> None:
 
 def test_an_item_that_takes_for_ever_is_given_up() -> None:
     started = time.monotonic()
-    answers = dict(Pool(2, patience=1.0).run(Doubling(hang=frozenset({3})), NUMBERS))
+    answers = dict(Pool(2, Limits(seconds=1.0)).run(Doubling(hang=frozenset({3})), NUMBERS))
     assert answers.pop(3) == Lost("no answer within 1 seconds")
     assert answers == {number: 2 * number for number in NUMBERS if number != 3}
     assert time.monotonic() - started < 10
 
 
 def test_a_worker_killed_from_outside_costs_one_item() -> None:
-    answers = Pool(2, patience=20.0).run(Doubling(hang=frozenset({5})), NUMBERS)
+    answers = Pool(2, Limits(seconds=20.0)).run(Doubling(hang=frozenset({5})), NUMBERS)
     found = {}
     for index, answer in answers:
         found[index] = answer
         if len(found) == len(NUMBERS) - 1:  # one process hangs, the other has nothing left to do
             break
     for worker in _workers():
-        worker.kill()
+        os.kill(worker, signal.SIGKILL)
     found.update(answers)
     assert found[5] == Lost("its process was ended by SIGKILL")
     assert sum(isinstance(answer, Lost) for answer in found.values()) == 1
+
+
+def test_an_item_that_wants_too_much_memory_is_lost_and_its_process_goes_on() -> None:
+    answers = dict(Pool(1, Limits(megabytes=100)).run(Greedy(), [10, 200, 20]))
+    assert answers == {0: 10, 1: Lost("it needs more than 100 MB of memory"), 2: 20}
+
+
+@pytest.mark.parametrize("how", ["form", "pickle", "length", "depth", "blobs", "unasked", "error"])
+def test_a_process_that_was_taken_over_is_not_believed(how: str) -> None:
+    answers = dict(Pool(1, Limits(seconds=5.0)).run(Lying(how), [1]))
+    assert answers == {0: Lost("its process answered nonsense")}
+    assert _workers() == []
+
+
+def test_a_message_that_never_ends_is_given_up() -> None:
+    assert dict(Pool(1, Limits(seconds=1.0)).run(Lying("half"), [1])) == {0: Lost("no answer within 1 seconds")}
 
 
 def test_what_the_work_raises_stops_the_run_and_keeps_its_hint() -> None:
@@ -94,11 +112,11 @@ def test_a_run_that_is_left_early_leaves_no_process() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_workers_end_with_a_parent_that_was_killed_even_when_they_hang() -> None:
     code = (
-        "import multiprocessing\n"
+        "import os\n"
         "from edgefrac.workers.pool import Pool; from tests.workers.jobs import Doubling\n"
         "answers = Pool(2).run(Doubling(hang=frozenset({4, 5})), list(range(6)))\n"
         "for _ in range(4): next(answers)\n"
-        "print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "from tests.processes import children; print(*children(os.getpid()), flush=True)\n"
         "next(answers)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -19,6 +19,7 @@ import pytest
 
 from edgefrac.errors import MissingExtraError, UsageError, WorkersError
 from edgefrac.workers import ray_cluster
+from edgefrac.workers.limits import Limits
 from edgefrac.workers.ray_data import RayData
 from edgefrac.workers.runner import Here, Lost
 from tests.workers.jobs import Doubling
@@ -70,7 +71,7 @@ def test_a_local_cluster_gives_the_same_answers_survives_a_crash_and_reports_not
     with _listening() as (address, asked):
         monkeypatch.setenv("RAY_USAGE_STATS_REPORT_URL", f"http://{address}/usage")
         monkeypatch.setenv("RAY_USAGE_STATS_REPORT_INTERVAL_S", "1")
-        answers = dict(RayData("local", 2, patience=60).run(Doubling(crash=frozenset({41})), NUMBERS))
+        answers = dict(RayData("local", 2, Limits(seconds=60.0)).run(Doubling(crash=frozenset({41})), NUMBERS))
     assert answers.pop(41) == Lost("its process was ended by SIGSEGV")
     assert answers == {index: answer for index, answer in Here().run(Doubling(), NUMBERS) if index != 41}
     assert asked == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -169,12 +170,11 @@ def test_a_missing_decoder_is_named_with_what_to_install(
 ) -> None:
     path = tmp_path / "a.dcm"
     path.write_bytes(save(compress(dataset(SMOOTH, **KINDS[kind][1]))))
-    # a module that is None cannot be imported, as if it weren't installed
-    code = (
-        f"import sys; sys.modules[{missing!r}] = None; from edgefrac.cli.main import main;"
-        f"sys.exit(main(['predict', {str(path)!r}, '--model', {str(tiny_tflite)!r}]))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    # a module that is None cannot be imported, as if it weren't installed, in the process that decodes too
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
+    command = [sys.executable, "-m", "edgefrac", "predict", str(path), "--model", str(tiny_tflite)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith(f"error: {path}: no decoder is installed for its DICOM compression, JPEG")
     assert "pip install 'edgefrac[dicom]'" in done.stderr
