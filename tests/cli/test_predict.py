@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_no_half_overlay(
     with full_disk():
         status = main(["predict", str(radiograph), "--model", str(tiny_tflite), "--overlay", str(folder)])
     assert status == 2
-    assert "wrist.overlay.png: cannot be written: File too large" in capsys.readouterr().err
+    assert "wrist.overlay.png: cannot be written (File too large)" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
 
 
