@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from edgefrac.bundle import MANIFEST
 from edgefrac.cli.main import main
 from edgefrac.contract import Contract
 from edgefrac.imaging.heat import painted
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.runtimes.session import open_session
+from tests.runtimes.harmful_models import crashing
 
 pytest.importorskip("litert_torch")
 
@@ -76,6 +79,24 @@ def test_a_second_time_replaces_the_first_and_nothing_else(bundle: Path, assets:
     assert main(["bundle", str(bundle), "--app", str(assets.parent)]) == 0
     assert (assets / "app.json").read_bytes() == before
     assert beside.exists() and not (assets / "left over").exists()
+
+
+def test_a_model_that_crashes_its_runtime_is_not_laid_out(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a bundle whose checksums are right: that they are says nothing of who wrote it."""
+    harmful = Path(shutil.copytree(bundle, tmp_path / "harmful"))
+    (model,) = harmful.glob("*.tflite")
+    content = crashing()
+    manifest = json.loads((harmful / MANIFEST).read_text())
+    (entry,) = (entry for entry in manifest["files"] if entry["path"] == model.name)
+    entry |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    model.write_bytes(content)
+    (harmful / MANIFEST).write_text(json.dumps(manifest))
+    for command in (["bundle", str(harmful), "--app", str(tmp_path)], ["verify", str(harmful)]):
+        assert main(command) == 2
+        assert f"{model.name}: its runtime fails on it (its process was ended by SIGSEGV)" in capsys.readouterr().err
+    assert not (tmp_path / "edgefrac").exists()
 
 
 def test_what_cannot_be_laid_out_is_said(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
