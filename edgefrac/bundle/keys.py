@@ -116,7 +116,9 @@ def _content(path: Path) -> tuple[bytes, int]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             mode = os.fstat(descriptor).st_mode
-            content = file.read(_LARGEST + 1) if stat.S_ISREG(mode) else b""
+            if not stat.S_ISREG(mode):
+                raise KeyFileError(f"{path}: not a file")
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror or error})") from None
     if not content or len(content) > _LARGEST:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PREFIX, _LOCK = "edgefrac-bundle-", ".lock"
+_held: dict[Path, tuple[int, int]] = {}  # folder -> its lock, and the process that made it
 
 
 def scratch_folder() -> Path:
@@ -22,22 +23,31 @@ def scratch_folder() -> Path:
     """
     parent = Path(tempfile.gettempdir())
     _remove_abandoned(parent)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock = _beside(folder)
-    descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)  # held, and so open, until the process ends
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    atexit.register(_remove, folder, os.getpid())
+    descriptor, lock = tempfile.mkstemp(_LOCK, _PREFIX, parent)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # before there is a folder, or another process could take it for abandoned
+    folder = Path(lock.removesuffix(_LOCK))
+    folder.mkdir(mode=0o700)
+    _held[folder] = descriptor, os.getpid()
     return folder
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder of ``scratch_folder`` now."""
+    descriptor, owner = _held.pop(folder)
+    if os.getpid() == owner:  # a forked child leaves by the same door, and must not take the folder with it
+        shutil.rmtree(folder, ignore_errors=True)
+        _beside(folder).unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+@atexit.register
+def _discard_all() -> None:
+    for folder in list(_held):
+        discard(folder)
 
 
 def _beside(folder: Path) -> Path:
     return folder.with_name(folder.name + _LOCK)
-
-
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # a forked child leaves by the same door, and must not take the folder with it
-        shutil.rmtree(folder, ignore_errors=True)
-        _beside(folder).unlink(missing_ok=True)
 
 
 def _remove_abandoned(parent: Path) -> None:

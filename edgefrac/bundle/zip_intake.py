@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from edgefrac.bundle.documents import MOST_FILES
 from edgefrac.bundle.names import collisions, fault_of
-from edgefrac.bundle.scratch import scratch_folder
+from edgefrac.bundle.scratch import discard, scratch_folder
 from edgefrac.errors import BundleError
 
 LARGEST_BYTES = 1 << 30
@@ -73,7 +73,7 @@ def _unpack(path: Path, file: BinaryIO, size: int) -> Path:
         listed = archive.infolist()
         if len(listed) != directory.entries:
             raise zipfile.BadZipFile(f"{directory.entries} files by its end record, {len(listed)} in its directory")
-        members = [member for member in listed if not member.is_dir()]
+        members = [member for member in listed if not member.filename.endswith("/")]
         _refuse_unsafe(path, listed)
         _refuse_shared_bytes(file, listed, directory.start)
         limit = min(LARGEST_BYTES, FREE_OF_RATIO + RATIO * size)
@@ -86,7 +86,7 @@ def _unpack(path: Path, file: BinaryIO, size: int) -> Path:
             for member in members:
                 limit -= _extract(archive, member, root, limit, path)
         except BaseException:
-            shutil.rmtree(root, ignore_errors=True)
+            discard(root)
             raise
     return root
 
@@ -113,7 +113,7 @@ def _directory(path: Path, file: BinaryIO, size: int) -> _Directory:
 def _refuse_unsafe(path: Path, listed: Sequence[zipfile.ZipInfo]) -> None:
     for member in listed:
         # zipfile itself ends a name at its first NUL
-        name = member.orig_filename.removesuffix("/") if member.is_dir() else member.orig_filename
+        name = member.orig_filename.removesuffix("/")
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise BundleError(f"{path}: unsafe name or link in the .zip: {name!r} is no plain file")

@@ -123,5 +123,5 @@ def test_absent_and_special_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "endless").symlink_to("/dev/zero")
     for name in ("pipe", "endless"):
-        with within(5), pytest.raises(KeyFileError, match="not a key file"):
+        with within(5), pytest.raises(KeyFileError, match="not a file"):
             read_public_key(tmp_path / name)

@@ -19,10 +19,11 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from edgefrac.bundle import check, open_bundle, zip_intake
-from edgefrac.bundle.scratch import scratch_folder
+from edgefrac.bundle.scratch import discard, scratch_folder
 from edgefrac.errors import BundleError
 from tests.bundle.material import Write, content, zipped
 
@@ -49,7 +50,7 @@ def refused(path: Path, temporary: Path, match: str) -> None:
     tracemalloc.stop()
     assert str(path) in caught.value.message and "\n" not in caught.value.message
     assert seconds < 1 and peak < 100 << 20
-    assert [entry for entry in temporary.iterdir() if entry.is_dir()] == []
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("prefix", ["", "my-bundle/"])
@@ -284,6 +285,35 @@ def test_zip_and_shutil_write_what_is_read(write: Write, tmp_path: Path) -> None
     if program := shutil.which("zip"):
         subprocess.run([program, "-qr", str(tmp_path / "tool.zip"), root.name], cwd=root.parent, check=True)
         assert check(open_bundle(tmp_path / "tool.zip")) == []
+
+
+def test_whatever_bytes_change_only_a_bundle_error_comes(tmp_path: Path, temporary: Path) -> None:
+    path = tmp_path / "fuzzed.zip"
+    whole = bytes(packed(path, "bundle.json", "golden/", "golden/a.png", data=b"content" * 9))
+    rng = np.random.default_rng(0)
+    refusals = 0
+    for _ in range(500):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), rng.integers(1, 4)):
+            data[place] = rng.choice([0, 1, 47, 127, 255, rng.integers(256)])
+        path.write_bytes(data)
+        try:
+            zip_intake.unpacked(path)
+        except BundleError:
+            refusals += 1
+        for folder in zip_intake._done.values():
+            discard(folder)
+        zip_intake._done.clear()
+    assert refusals > 200 and list(temporary.iterdir()) == []
+
+
+def test_a_name_that_is_empty(tmp_path: Path, temporary: Path) -> None:
+    path = tmp_path / "empty.zip"
+    member = zipfile.ZipInfo("x")
+    member.filename = ""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, b"")
+    refused(path, temporary, "empty")
 
 
 def test_no_room_is_said_before_anything_is_unpacked(
