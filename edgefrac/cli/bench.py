@@ -59,6 +59,7 @@ def bench(
     """Time model files in turns, with intervals, and compare what they answer on each device."""
     required = require or []
     with results(as_json) as emit:
+        from edgefrac import durable
         from edgefrac.pipeline.bench import run_bench
         from edgefrac.pipeline.bench_report import report_of
         from edgefrac.reporting.bench_page import check_suffix, write_report
@@ -66,6 +67,7 @@ def bench(
 
         if report:
             check_suffix(report)
+            durable.require_writable(report.parent)
         done = run_bench(
             files,
             devices=[*(device or (DEVICES if report else ["cpu"])), *required],
