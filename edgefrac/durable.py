@@ -118,6 +118,17 @@ def put_in_place(building: Path, folder: Path) -> None:
     settle(folder.parent)
 
 
+def require_writable(folder: Path) -> None:
+    """Find out before the work that nothing can be written there, or that it cannot be made; raises ``OutputError``."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path("/"))
+    if not there.is_dir():
+        raise refused(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        read_only = os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise refused(folder, OSError(number, os.strerror(number)))
+
+
 def settle(path: Path) -> None:
     """Bring a file's content, or a folder's entries, to the disk; raises ``OSError``."""
     handle = os.open(path, os.O_RDONLY)

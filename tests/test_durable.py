@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.reliability.shortages import bound_by_permissions
 from edgefrac import durable
 from edgefrac.errors import OutputError
 from tests.disk import full_disk
@@ -155,3 +156,23 @@ def test_a_former_folder_put_aside_by_a_killed_process_comes_back(tmp_path: Path
     (tmp_path / ".bundle.99999999-1.former").mkdir()
     durable.clear(tmp_path, "bundle")
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+    durable.require_writable(tmp_path / "not" / "yet")
+    durable.require_writable(Path())
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_bytes(b"")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match=r"cannot be written \(Not a directory\)"):
+            durable.require_writable(place)
+
+
+@pytest.mark.skipif(bound_by_permissions() is None, reason="permissions do not bind root, and there is no setpriv")
+def test_permissions_are_known_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o555)
+    code = "import sys, pathlib, edgefrac.durable as d; d.require_writable(pathlib.Path(sys.argv[1]))"
+    command = [*(bound_by_permissions() or ()), sys.executable, "-c", code]
+    for place, denied in ((tmp_path / "closed" / "new", True), (tmp_path / "new", False)):
+        done = subprocess.run([*command, place], capture_output=True, text=True)
+        assert ("new: cannot be written (Permission denied)" in done.stderr) == denied == bool(done.returncode)

@@ -60,6 +60,7 @@ def bench(
     """Time model files in turns, with intervals, and compare what they answer on each device."""
     required = require or []
     with results(as_json) as emit:
+        from edgefrac import durable
         from edgefrac.pipeline.bench import run_bench
         from edgefrac.pipeline.bench_report import report_of
         from edgefrac.reporting.bench_page import check_suffix, write_report
@@ -67,6 +68,7 @@ def bench(
 
         if report:
             check_suffix(report)
+            durable.require_writable(report.parent)
         for file in files:
             warn_if_expired(file)
         done = run_bench(

@@ -44,6 +44,7 @@ def audit(
         from edgefrac.reporting.audit_page import audit_page
         from edgefrac.workers.pool import usable_cores
 
+        durable.require_writable(out.parent)
         folds = load_folds(split) if split else None
         dataset = open_dataset(data)
         note(f"{dataset.name}: {len(dataset)} radiographs")
@@ -68,9 +69,11 @@ def split(
 ) -> None:
     """Deal a data set to folds that share no patient, no block of neighbouring ids and no near-duplicate."""
     with results(as_json) as emit:
+        from edgefrac import durable
         from edgefrac.datasets import find_duplicates, make_folds, open_dataset
         from edgefrac.workers.pool import usable_cores
 
+        durable.require_writable(out.parent)
         dataset = open_dataset(data)
         note(f"comparing {len(dataset)} radiographs for near-duplicates")
         duplicates = find_duplicates(dataset, workers=usable_cores(), track=track)

@@ -13,15 +13,15 @@ from types import FrameType
 from edgefrac.errors import EdgeFracError, OutputError
 
 _GO_ON = {
-    "train": "the same command with --resume goes on from the last whole epoch",
-    "sweep": "the same command goes on with the trials that are missing",
-    "export": "no bundle was changed; give the same command again",
-    "bundle": "no folder was changed; give the same command again",
-    "bench": "no report was changed; give the same command again",
-    "predict --out": "answers that were written stay; the same command goes on",
-    "data fetch": "what came is kept; the same command goes on",
-    "data phantom": "the list is written last; give the same command again",
-    "serve": "no image that was acknowledged is lost; start it again on the same --state",
+    "train": "go on with the same command and --resume: epochs that were finished stay",
+    "sweep": "go on with the same command: trials that are done stay",
+    "export": "give the same command again: no bundle was changed",
+    "bundle": "give the same command again: no folder was changed",
+    "bench": "give the same command again: no report was changed",
+    "predict --out": "go on with the same command: answers that were written stay",
+    "data fetch": "go on with the same command: what came is kept",
+    "data phantom": "give the same command again: the list, which comes last, is not written",
+    "serve": "start it again on the same --state: no image that was acknowledged is lost",
 }
 _SMALLER = {
     "train": "lower optimiser.batch_size or the size of the stages",
@@ -78,7 +78,7 @@ def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError |
         hints = [hint for key, hint in _SMALLER.items() if _is(key, arguments)]
         hints = [*hints, "end other programs, or take a machine with more memory", go_on(arguments)]
         return EdgeFracError(f"not enough memory for edgefrac {_name(arguments)}", hint="; ".join(filter(None, hints)))
-    if isinstance(error, OutputError):
+    if isinstance(error, OutputError) and _name(arguments) != "serve":  # whose errors of this kind come at its start
         hint = "; then ".join(filter(None, (error.hint, go_on(arguments))))
         return OutputError(error.message, hint=hint)
     if isinstance(error, OSError) and error.errno in _NO_SPACE:

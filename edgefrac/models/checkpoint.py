@@ -14,11 +14,12 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
+from edgefrac import durable
 from edgefrac.contract import Familiar, TrainingData
 from edgefrac.errors import CheckpointError, UsageError
 from edgefrac.models.network import FractureNet, TaskSpec
-from edgefrac.models.tensor_file import save_tensors
 
 _KEY = "edgefrac"
 
@@ -69,7 +70,8 @@ def save_checkpoint(path: Path, network: FractureNet, info: CheckpointInfo, *, h
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    save_tensors(path, tensors, {_KEY: info.model_dump_json()})
+    # not save_file, whose own temporary file a kill leaves behind, and which lets none but its owner read
+    durable.write(path, save(tensors, {_KEY: info.model_dump_json()}))
 
 
 def read_info(path: Path) -> CheckpointInfo:

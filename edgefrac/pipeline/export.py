@@ -85,6 +85,7 @@ def export_bundle(request: ExportRequest, *, note: Note, track: Track) -> Export
     """Convert, quantize, gate and bundle; raises an EdgeFracError where that cannot even be tried."""
     started = time.monotonic()
     created()  # raises now, not after all the work
+    durable.require_writable(request.out.parent)
     durable.clear(request.out.parent, request.out.name)
     recipe = read_recipe(request.recipe, ExportRecipe) if request.recipe else ExportRecipe()
     asked = {"precision": request.precision, "quantizer": request.quantizer, "strict": request.strict}

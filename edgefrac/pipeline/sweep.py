@@ -21,7 +21,7 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from edgefrac import durable
-from edgefrac.errors import MissingExtraError, OutputError
+from edgefrac.errors import MissingExtraError
 from edgefrac.models.network import FractureNet
 from edgefrac.pipeline.freezing import HeldOut
 from edgefrac.pipeline.material import held_out_of
@@ -60,7 +60,7 @@ def run_sweep(request: SweepRequest, *, note: Note, track: Track, progress: bool
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+        raise durable.refused(out, error) from error
     with open_study(sweep.recipe, request.storage or f"sqlite:///{out / 'sweep.db'}") as study:
         location = request.data or sweep.base.data.location or "phantom"
         arena = open_arena(sweep, location, out, note, track)

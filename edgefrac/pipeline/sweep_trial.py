@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefrac import durable
 from edgefrac.datasets import fracture_task, open_dataset
 from edgefrac.datasets.splits import Folds
-from edgefrac.errors import ConversionError, OutputError, UsageError
+from edgefrac.errors import ConversionError, UsageError
 from edgefrac.pipeline.freezing import HeldOut
 from edgefrac.pipeline.material import Material, StudyRequest, held_out_of, prepare, split_of
 from edgefrac.pipeline.quantizing import carried_exact
@@ -143,7 +144,7 @@ def _write_int8(checkpoint: Path, path: Path, note: Note) -> Path:
             note(f"no exact plan: {error.message}")
             target.write(target.convert(subject.exportable), contract, Native(None, subject.plan), path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise durable.refused(path, error) from error
     return path
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
+from edgefrac import durable
 from edgefrac.errors import CheckpointError
-from edgefrac.models.tensor_file import save_tensors
 
 _KEY, _FORMAT = "state", "edgefrac.training-state/2"
 
@@ -23,7 +24,7 @@ class SafetensorsIO(CheckpointIO):
         """Write atomically; raises OutputError, after which the previous state is still there."""
         tensors: dict[str, torch.Tensor] = {}
         document = {"format": _FORMAT, "state": _encode(checkpoint, tensors)}
-        save_tensors(Path(path), tensors, {_KEY: json.dumps(document)})  # one key: several come in any order
+        durable.write(Path(path), save(tensors, {_KEY: json.dumps(document)}))  # one key: several come in any order
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Read what ``save_checkpoint`` wrote; raises CheckpointError."""

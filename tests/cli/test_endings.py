@@ -65,7 +65,11 @@ def test_space_that_runs_out_where_nobody_looked(
 
 @pytest.mark.parametrize(
     ("command", "hint"),
-    [("train", "with --resume goes on"), ("export", "no bundle was changed"), ("sweep", "trials that are missing")],
+    [
+        ("train", "same command and --resume"),
+        ("export", "no bundle was changed"),
+        ("sweep", "trials that are done stay"),
+    ],
 )
 def test_the_next_step_is_that_of_the_command(
     command: str, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

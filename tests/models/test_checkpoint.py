@@ -174,3 +174,12 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, network: FractureNet)
     with pytest.raises(OutputError, match="cannot be written"):
         save_checkpoint(tmp_path / "taken" / "net.safetensors", network, info((FRACTURE, REGION)))
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
+
+
+def test_it_is_read_by_whom_the_umask_lets_read(tmp_path: Path, network: FractureNet) -> None:
+    before = os.umask(0o027)
+    try:
+        save_checkpoint(tmp_path / "net.safetensors", network, info((FRACTURE, REGION)))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "net.safetensors").stat().st_mode & 0o777 == 0o640
