@@ -20,7 +20,7 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.fuzzing.inputs import BOMB, make_input, seeds
+from benchmarks.fuzzing.inputs import AS_THEY_ARE, make_input, seeds
 from benchmarks.fuzzing.ledger import Ledger, Tally
 from benchmarks.fuzzing.limits import ENDED_ABOVE_MEGABYTES, ENDED_AFTER_SECONDS, MEGABYTES, SECONDS
 from benchmarks.fuzzing.reader import Reader
@@ -55,7 +55,7 @@ def main(name: str, seed: str, ledger: str) -> None:
 def _warm_up(reader: Reader) -> None:
     """So that imports and first times are in no figure."""
     for name, data in seeds(reader).items():
-        if not name.startswith(BOMB):
+        if not name.startswith(AS_THEY_ARE):
             _run(reader, data)
 
 

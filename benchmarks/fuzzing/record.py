@@ -75,7 +75,7 @@ class Row(_Open):
     @property
     def broken(self) -> list[Noticed]:
         """What breaks the promise: anything, but the end of a guarded child, which the product takes for a refusal."""
-        excused = ("signal", "exit", "hang") if self.guarded else ()
+        excused = ("signal", "exit", "hang", "slow") if self.guarded else ()
         return [one for one in self.noticed if one.kind not in excused]
 
 

@@ -169,7 +169,9 @@ def _published(image: bytes) -> Mapping[str, bytes]:
     head = "filestem,patient_id,fracture_visible,ao_classification,age,laterality,projection,gender\n"
     graz = [("dataset.csv", (head + rows).encode()), *((f"images/{stem}.png", image) for stem in stems)]
     graz += [("labels/" + stems[1] + ".txt", yolo_files()["yolo.txt"]), ("meta.yaml", b"names:\n- text\n- fracture\n")]
-    studies = [f"MURA-v1.1/train/XR_WRIST/patient0000{n}/study1_{k}/image1.png" for n, k in enumerate(("positive", "negative"))]
+    studies = [
+        f"MURA-v1.1/train/XR_WRIST/patient0000{n}/study1_{k}/image1.png" for n, k in enumerate(("positive", "negative"))
+    ]
     found = {"fracatlas": fracatlas, "grazpedwri": graz, "mura": [(name, image) for name in studies]}
     return {f"{name}.zip": write_zip(members) for name, members in found.items()}
 
