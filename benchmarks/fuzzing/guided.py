@@ -4,8 +4,8 @@
 
 Inputs that reach new branches of EdgeFrac or of the Python packages that it reads with go to
 ``build/fuzzing/guided/READER``. Of those, what adds coverage to the committed corpus is then copied to
-``tests/fuzzing/corpus/READER``, the smallest first. An exception that is not EdgeFrac's own ends the run, its input kept
-in ``build/fuzzing/findings/READER``.
+``tests/fuzzing/corpus/READER``, the smallest first. An exception that is not EdgeFrac's own ends the run; its input
+goes to ``build/fuzzing/findings/READER``.
 """
 
 from __future__ import annotations

@@ -55,11 +55,15 @@ def certificates() -> Mapping[str, bytes]:
 
 def bench_documents() -> Mapping[str, bytes]:
     """Two rows on a made-up machine."""
-    machine = Host(
-        **dict.fromkeys(Host.model_fields)  # type: ignore[arg-type]
-        | dict(cpu="x", machine="x86_64", cores=2, flags=("avx",), kernel="6", python="3.11", versions={"numpy": "2"})
-        | dict(load_before=0.1, load_after=0.1, waiting=0.0, energy="unavailable")
-    )
+    known = {"cpu": "x", "machine": "x86_64", "cores": 2, "flags": ("avx",), "kernel": "6", "python": "3.11"}
+    measured = {
+        "load_before": 0.1,
+        "load_after": 0.1,
+        "waiting": 0.0,
+        "energy": "unavailable",
+        "versions": {"numpy": "2"},
+    }
+    machine = Host.model_validate({**dict.fromkeys(Host.model_fields), **known, **measured})
     return {"bench.json": Document(rows=(row(3.0), row(4.0)), host=machine).model_dump_json().encode()}
 
 

@@ -86,7 +86,7 @@ def notes() -> dict[str, str]:
 
 def test_every_finding_has_a_note() -> None:
     assert {str(path.relative_to(FINDINGS)) for path in FINDINGS.glob("*/*")} == set(notes())
-    assert set(path.name for path in FINDINGS.iterdir() if path.is_dir()) <= set(READERS)
+    assert {path.name for path in FINDINGS.iterdir() if path.is_dir()} <= set(READERS)
 
 
 @pytest.mark.parametrize("name", [name for name in notes() if not READERS[name.partition("/")[0]].guarded])
