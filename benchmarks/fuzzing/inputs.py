@@ -25,6 +25,9 @@ AS_THEY_ARE = (BOMB, FINDING)
 _SMALL = 4096
 """Bytes; of files that are larger, the smaller are mutated more often, since more of what they hold matters."""
 _MENDED = 0.75
+_KEPT = "corpus"
+_FROM_CORPUS = 0.3
+"""Most of what coverage-guided fuzzing keeps is refused early, and there is a lot of it."""
 
 
 def make_input(reader: Reader, seed: int, number: int) -> bytes:
@@ -33,7 +36,12 @@ def make_input(reader: Reader, seed: int, number: int) -> bytes:
     if number < len(originals):
         return list(originals.values())[number]
     random = Random(f"{reader.name}/{seed}/{number}")
-    small = [data for name, data in originals.items() if not name.startswith(AS_THEY_ARE)]
+    is_corpus = random.random() < _FROM_CORPUS and any(name.startswith(_KEPT) for name in originals)
+    small = [
+        data
+        for name, data in originals.items()
+        if not name.startswith(AS_THEY_ARE) and name.startswith(_KEPT) == is_corpus
+    ]
     weights = [1 / (len(data) + _SMALL) for data in small]
     data = mutated(random, random.choices(small, weights)[0], small, reader.changes, reader.guarded)
     return mended(reader, data) if reader.guarded or random.random() < _MENDED else data
@@ -60,7 +68,7 @@ def seeds(reader: Reader) -> Mapping[str, bytes]:
             (building / name).write_bytes(data)
         building.rename(folder)
     found = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    for kind, kept in (("corpus", CORPUS), (FINDING, FINDINGS)):
+    for kind, kept in ((_KEPT, CORPUS), (FINDING, FINDINGS)):
         found |= {f"{kind}-{path.name}": path.read_bytes() for path in sorted((kept / reader.name).glob("*"))}
     return found
 
