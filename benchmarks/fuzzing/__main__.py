@@ -1,6 +1,6 @@
 """Run mutated inputs through every reader, and say what broke the promise.
 
-    python -m benchmarks.fuzzing [--count 1000000] [--seed 1] [--processes 2] [--reader NAME …] [--out FILE.json] [--json]
+    python -m benchmarks.fuzzing [--count 1000000] [--seed 1] [--processes 2] [--reader NAME …] [--out FILE] [--json]
 
 Started again with the same file it goes on where it was stopped. Inputs that broke it are kept in
 ``build/fuzzing/findings``. The exit status is 1 then.

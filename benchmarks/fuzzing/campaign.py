@@ -20,7 +20,7 @@ from benchmarks.fuzzing.reader import Reader
 from benchmarks.fuzzing.record import Record, Row
 from edgefrac.benchmarking.host import host, now
 
-FINDINGS = Path(__file__).parents[2] / "build" / "fuzzing" / "findings"
+_FOUND = Path(__file__).parents[2] / "build" / "fuzzing" / "findings"
 _RANGE = 1000
 _MEMORY = Path("/dev/shm")  # a disk would be timed along with the readers
 Advance = Callable[[int], None]
@@ -129,7 +129,9 @@ class Driver:
 
     def __init__(self, reader: Reader, seed: int) -> None:
         self.reader, self._seed = reader, seed
-        self._folder = tempfile.TemporaryDirectory(prefix="edgefrac-fuzzing-", dir=_MEMORY if _MEMORY.is_dir() else None)
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="edgefrac-fuzzing-", dir=_MEMORY if _MEMORY.is_dir() else None
+        )
         path = Path(self._folder.name) / "ledger"
         self._ledger = Ledger(path)
         command = [sys.executable, "-P", "-m", "benchmarks.fuzzing.child", reader.name, str(seed), str(path)]
@@ -193,6 +195,6 @@ class Driver:
 
     def _notice(self, row: Row, kind: Any, what: str, number: int) -> None:
         if row.notice(kind, what, number):
-            folder = FINDINGS / self.reader.name
+            folder = _FOUND / self.reader.name
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{kind}-{self._seed}-{number}").write_bytes(make_input(self.reader, self._seed, number))

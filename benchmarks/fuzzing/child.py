@@ -17,10 +17,11 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.fuzzing.inputs import BOMB, make_input, seeds
+from benchmarks.fuzzing.inputs import AS_THEY_ARE, make_input, seeds
 from benchmarks.fuzzing.ledger import Ledger, Tally
 from benchmarks.fuzzing.limits import ENDED_ABOVE_MEGABYTES, ENDED_AFTER_SECONDS, MEGABYTES, SECONDS
 from benchmarks.fuzzing.reader import Reader
@@ -55,7 +56,7 @@ def main(name: str, seed: str, ledger: str) -> None:
 def _warm_up(reader: Reader) -> None:
     """So that imports and first times are in no figure."""
     for name, data in seeds(reader).items():
-        if not name.startswith(BOMB):
+        if not name.startswith(AS_THEY_ARE):
             _run(reader, data)
 
 
@@ -83,8 +84,8 @@ def _work(reader: Reader, seed: int, numbers: range, ledger: Ledger, out: IO[str
             seconds = min(seconds, *(_measured(reader, data, number, tally, ledger)[1] for _ in range(2)))
         _count(tally, number, error, seconds, kilobytes)
         ledger.write(tally)
-        if noticed := _noticed(error, seconds, kilobytes):
-            print(json.dumps({"number": number, **noticed}), file=out)
+        for kind, what in _noticed(error, seconds, kilobytes):
+            print(json.dumps({"number": number, "kind": kind, "what": what}), file=out)
 
 
 def _count(tally: Tally, number: int, error: BaseException | None, seconds: float, kilobytes: int) -> None:
@@ -101,15 +102,14 @@ def _count(tally: Tally, number: int, error: BaseException | None, seconds: floa
         tally.hungriest, tally.peak_kb = number, kilobytes
 
 
-def _noticed(error: BaseException | None, seconds: float, kilobytes: int) -> dict[str, str]:
-    """What breaks the promise, in words that are the same for the same cause."""
+def _noticed(error: BaseException | None, seconds: float, kilobytes: int) -> Iterator[tuple[str, str]]:
+    """What breaks the promise: its kind, and words that are the same for the same cause."""
     if error is not None and not isinstance(error, EdgeFracError):
-        return {"kind": "exception", "what": f"{type(error).__name__} {_where(error)}"}
+        yield "exception", f"{type(error).__name__} {_where(error)}"
     if seconds > SECONDS:
-        return {"kind": "slow", "what": f"longer than {SECONDS:g} s"}
+        yield "slow", f"longer than {SECONDS:g} s"
     if kilobytes > MEGABYTES << 10:
-        return {"kind": "hungry", "what": f"more than {MEGABYTES} MB"}
-    return {}
+        yield "hungry", f"more than {MEGABYTES} MB"
 
 
 def _where(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Checksums and seals made right again after damage, as whoever forges a file would: without it, nothing gets past them."""
+"""Checksums and seals made right again after damage, as a forger would: without it, nothing gets past them."""
 
 from __future__ import annotations
 

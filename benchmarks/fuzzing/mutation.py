@@ -1,4 +1,4 @@
-"""Damage that needs no knowledge of the format: flipped bits, cuts, blocks that repeat or move, numbers at their ends."""
+"""Damage that needs no knowledge of the format: flipped bits, cuts, repeats, numbers at the ends of their range."""
 
 from __future__ import annotations
 

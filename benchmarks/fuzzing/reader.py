@@ -1,4 +1,4 @@
-"""A reader under test: a function of EdgeFrac that takes a file from a stranger, called the way the product calls it."""
+"""A reader under test: a function of EdgeFrac that takes a file from a stranger, called as the product calls it."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.fuzzing import mending
@@ -18,7 +19,7 @@ from edgefrac.datasets.annotation import read_coco, read_voc, read_yolo
 from edgefrac.datasets.classes import mentions_fracture
 from edgefrac.datasets.duplicates import load_duplicates
 from edgefrac.datasets.splits import load_folds
-from edgefrac.errors import DatasetError
+from edgefrac.errors import DatasetError, EdgeFracError
 from edgefrac.pipeline.recipe import ExportRecipe
 from edgefrac.pipeline.sweep_recipe import read_sweep
 from edgefrac.quantization.exact_plan import ExactPlan
@@ -77,17 +78,8 @@ def _bundle(path: Path) -> None:
         lambda: Certificate.from_json(bundle.read(CERTIFICATE)),
         lambda: ExactPlan.from_json(bundle.read(PLAN), PLAN),
     ):
-        try_to(step)
-
-
-def try_to(step: Callable[[], object]) -> None:
-    """So that one refusal does not hide what comes after it."""
-    from edgefrac.errors import EdgeFracError
-
-    try:
-        step()
-    except EdgeFracError:
-        pass
+        with suppress(EdgeFracError):  # one refusal must not hide what comes after it
+            step()
 
 
 def _inspect(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Readers of model files: the contract out of a file, and the runtime that opens it, runs it and lists its operators."""
+"""Readers of model files: the contract out of a file, and the runtime that opens and runs it."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Row(_Open):
     @property
     def broken(self) -> list[Noticed]:
         """What breaks the promise: anything, but the end of a guarded child, which the product takes for a refusal."""
-        excused = ("signal", "exit", "hang") if self.guarded else ()
+        excused = ("signal", "exit", "hang", "slow") if self.guarded else ()
         return [one for one in self.noticed if one.kind not in excused]
 
 
@@ -125,18 +125,14 @@ def table(record: Record) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [
-        "  ".join(
-            cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
+        "  ".join((row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))))
         for row in rows
     ]
     for row in record.rows:
         for one in row.noticed:
             mark = "BROKEN" if one in row.broken else "guarded"
             lines.append(f"{mark}: {row.reader}: {one.kind}: {one.what} ({one.inputs} inputs, such as {one.numbers})")
-    verdict = "kept" if record.kept else "broken"
-    lines.append(
-        f"{record.inputs:,} inputs in {record.seconds:.0f} s; promise (only EdgeFrac's own errors, no crash outside of a "
-        f"guarded child*, {SECONDS:g} s, {MEGABYTES} MB): {verdict}"
-    )
+    promise = f"only EdgeFrac's own errors, no crash outside of a guarded child*, {SECONDS:g} s, {MEGABYTES} MB"
+    kept = "kept" if record.kept else "broken"
+    lines.append(f"{record.inputs:,} inputs in {record.seconds:.0f} s; the promise ({promise}) is {kept}")
     return "\n".join(lines)

@@ -55,11 +55,15 @@ def certificates() -> Mapping[str, bytes]:
 
 def bench_documents() -> Mapping[str, bytes]:
     """Two rows on a made-up machine."""
-    machine = Host(
-        **dict.fromkeys(Host.model_fields)  # type: ignore[arg-type]
-        | dict(cpu="x", machine="x86_64", cores=2, flags=("avx",), kernel="6", python="3.11", versions={"numpy": "2"})
-        | dict(load_before=0.1, load_after=0.1, waiting=0.0, energy="unavailable")
-    )
+    known = {"cpu": "x", "machine": "x86_64", "cores": 2, "flags": ("avx",), "kernel": "6", "python": "3.11"}
+    measured = {
+        "load_before": 0.1,
+        "load_after": 0.1,
+        "waiting": 0.0,
+        "energy": "unavailable",
+        "versions": {"numpy": "2"},
+    }
+    machine = Host.model_validate({**dict.fromkeys(Host.model_fields), **known, **measured})
     return {"bench.json": Document(rows=(row(3.0), row(4.0)), host=machine).model_dump_json().encode()}
 
 
@@ -169,7 +173,9 @@ def _published(image: bytes) -> Mapping[str, bytes]:
     head = "filestem,patient_id,fracture_visible,ao_classification,age,laterality,projection,gender\n"
     graz = [("dataset.csv", (head + rows).encode()), *((f"images/{stem}.png", image) for stem in stems)]
     graz += [("labels/" + stems[1] + ".txt", yolo_files()["yolo.txt"]), ("meta.yaml", b"names:\n- text\n- fracture\n")]
-    studies = [f"MURA-v1.1/train/XR_WRIST/patient0000{n}/study1_{k}/image1.png" for n, k in enumerate(("positive", "negative"))]
+    studies = [
+        f"MURA-v1.1/train/XR_WRIST/patient0000{n}/study1_{k}/image1.png" for n, k in enumerate(("positive", "negative"))
+    ]
     found = {"fracatlas": fracatlas, "grazpedwri": graz, "mura": [(name, image) for name in studies]}
     return {f"{name}.zip": write_zip(members) for name, members in found.items()}
 

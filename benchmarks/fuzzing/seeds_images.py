@@ -1,4 +1,4 @@
-"""Sound images to start from: every format that is read, small, and small files that announce or unpack to large ones."""
+"""Sound images to start from: every format that is read, and small files that unpack to large images."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgefrac.contract import Output
 from edgefrac.errors import ModelFileError
 from edgefrac.runtimes.map_codes import decoded
-from edgefrac.runtimes.session import FileSession, Prediction, errors_name_the_file
+from edgefrac.runtimes.session import NATIVE_ERRORS, FileSession, Prediction, errors_name_the_file
 from edgefrac.targets.tflite_metadata import read_contract
 
 
@@ -67,7 +67,7 @@ class LiteRTSession(FileSession):
         return found
 
     def _errors_name_the_file(self, action: str) -> AbstractContextManager[None]:
-        return errors_name_the_file(self._path, "LiteRT", action, (RuntimeError, ValueError))
+        return errors_name_the_file(self._path, "LiteRT", action, NATIVE_ERRORS)
 
 
 def _keeps(detail: dict[str, Any], output: Output) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
 from edgefrac.errors import DeviceError, MissingExtraError
-from edgefrac.runtimes.session import FileSession, Prediction, as_promised, errors_name_the_file
+from edgefrac.runtimes.session import NATIVE_ERRORS, FileSession, Prediction, as_promised, errors_name_the_file
 from edgefrac.targets.openvino_metadata import sealed_model
 from edgefrac.targets.operators import Operator, described
 
@@ -141,4 +141,4 @@ def _described(value: Any) -> tuple[str, str, tuple[int, ...]]:
 
 
 def _errors_name_the_file(path: Path, action: str) -> AbstractContextManager[None]:
-    return errors_name_the_file(path, "OpenVINO", action, (RuntimeError, ValueError, TypeError))
+    return errors_name_the_file(path, "OpenVINO", action, NATIVE_ERRORS)

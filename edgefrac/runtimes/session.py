@@ -74,6 +74,10 @@ class FileSession:
         return Prediction(found["probability"], found.get("evidence"))
 
 
+NATIVE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
+"""What becomes of C++ exceptions on their way into Python, other than a library's own classes."""
+
+
 @contextmanager
 def errors_name_the_file(
     path: Path, runtime: str, action: str, kinds: type[Exception] | tuple[type[Exception], ...]

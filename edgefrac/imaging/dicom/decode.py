@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgefrac.errors import ImageError
 from edgefrac.imaging.dicom import facts
 from edgefrac.imaging.dicom.display import monochrome
 from edgefrac.imaging.dicom.parse import integer, parse, scopes
@@ -25,8 +26,14 @@ class DicomFile:
     def __init__(self, data: bytes, name: str) -> None:
         self._name = name
         self._dataset = quietly(name, _KIND, lambda: parse(data, name))
-        self.frames: int = quietly(name, _KIND, lambda: max(1, integer(self._dataset, "NumberOfFrames", 1)))
+        self.frames: int = quietly(name, _KIND, self._stated_frames)
         """How many frames the file says it has."""
+
+    def _stated_frames(self) -> int:
+        stated, held = max(1, integer(self._dataset, "NumberOfFrames", 1)), len(self._dataset.get("PixelData") or b"")
+        if stated > max(held, 1):  # a frame has one byte at least
+            raise ImageError(f"{self._name}: DICOM file of {stated} frames in {held} bytes of pixel data")
+        return stated
 
     @property
     def has_pixels(self) -> bool:
