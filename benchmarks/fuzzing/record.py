@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.fuzzing.ledger import Tally
 from benchmarks.fuzzing.limits import MEGABYTES, SECONDS
+from edgefrac import durable
 from edgefrac.benchmarking.host import Host
-from edgefrac.datasets.files import write_atomically
 
 _EXAMPLES = 5
 Kind = Literal["exception", "slow", "hungry", "hang", "signal", "exit"]
@@ -105,7 +105,7 @@ class Record(_Open):
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_atomically(path, (self.model_dump_json(by_alias=True, indent=1) + "\n").encode())
+        durable.write(path, (self.model_dump_json(by_alias=True, indent=1) + "\n").encode())
 
 
 def table(record: Record) -> str:

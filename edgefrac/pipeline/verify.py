@@ -20,7 +20,7 @@ from edgefrac.imaging.preprocess import preprocess
 from edgefrac.pipeline.outputs import figures_of, judge_answers
 from edgefrac.prediction import is_bundle
 from edgefrac.progress import Note, Track
-from edgefrac.runtimes.admission import admit
+from edgefrac.runtimes.admission import admit, remember
 from edgefrac.runtimes.session import Prediction, Session, open_session
 from edgefrac.verification.certificate import Certificate
 
@@ -95,7 +95,9 @@ def condition_checks(bundle: Bundle, public_key: Path | None) -> tuple[Condition
     Raises KeyFileError for a key that is none, MissingExtraError where keys cannot be used.
     """
     condition = condition_of(bundle, read_public_key(public_key) if public_key else None)
-    # here, and nowhere else, files become known: those of a bundle whose state is SIGNED need no trial run
+    if condition.state is State.SIGNED:  # its maker vouches for its files: they need no trial
+        for name in bundle.contracts():
+            remember(bundle.root / name)
     if condition.state in (State.CORRUPT, State.TAMPERED, State.OTHER_KEY):
         damage = [Check("checksums", "failed", problem) for problem in condition.problems]
         return condition, damage or [Check("signature", "failed", condition.detail)]
