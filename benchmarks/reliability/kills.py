@@ -122,7 +122,7 @@ def kill_sweep(work: Path, kills: int, chance: random.Random, tick: Tick) -> Kil
 
 def _trials(folder: Path) -> list[tuple[str, float]]:
     """Values and AUROC of the trials that are complete; their latency is measured, and never the same."""
-    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'sweep.db'}")
+    study = optuna.load_study(study_name="endure-sweep", storage=f"sqlite:///{folder / 'sweep.db'}")
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted((json.dumps(trial.params, sort_keys=True), trial.user_attrs["auroc"]) for trial in complete)
 
