@@ -159,6 +159,8 @@ def _require_possible(path: Path, sweep: Sweep) -> None:
             detail = error.errors()[0]
             key = ".".join(str(part) for part in detail["loc"])
             raise RecipeError(f"{path}: {where}: {key}: {detail['msg']}") from error
+        except (TypeError, KeyError) as error:  # one key replaces what another one reaches into
+            raise RecipeError(f"{path}: {where}: keys that do not go together: {', '.join(values)}") from error
         if "architecture" in values:
             create(changed.architecture, pretrained=False)
 
