@@ -174,6 +174,9 @@ def _open(data: bytes, name: str) -> ImageFile:
 
 
 def _damaged(kind: str, name: str, error: Exception) -> ImageError:
+    """The error for what a decoder raised; where memory is short, that is raised on: the file may be sound."""
+    if isinstance(error, MemoryError):
+        raise error
     cause = (str(error) or type(error).__name__).splitlines()[0]
     return ImageError(f"{name}: damaged or truncated {kind} file: {cause}")
 

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from edgefrac.errors import ImageError, UsageError
 from edgefrac.imaging import read
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
-from tests.imaging.files import dicom, noise, png
+from tests.imaging.files import dicom, encode, noise, png
 
 
 def test_content_decides_not_the_name(tmp_path: Path) -> None:
@@ -107,3 +108,17 @@ def test_reading_a_png_does_not_import_pydicom(tmp_path: Path) -> None:
         f"read_radiograph(Path({str(path)!r})); assert not {{'pydicom', 'torch', 'scipy'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(read.__file__).parents[2])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "DICOM"])
+def test_want_of_memory_is_not_called_damage(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = noise(20, 20)
+    data = dicom(pixels) if kind == "DICOM" else encode(Image.fromarray(pixels), kind)
+
+    def short(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", short)
+    monkeypatch.setattr("edgefrac.imaging.dicom.parse.read_elements", short)
+    with pytest.raises(MemoryError):
+        decode_radiograph(data, "a")

@@ -23,12 +23,13 @@ _LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "jpeg_ls", "nibabel", "nibabel.g
 def quietly(name: str, kind: str, work: Callable[[], T], hint: str = CONVERT) -> T:
     """Run ``work``; whatever it raises becomes an ``ImageError`` that names the file and quotes nothing of it.
 
-    ``kind`` is what the file should have been ("DICOM file"). Errors of EdgeFrac's own pass as they are.
+    ``kind`` is what the file should have been ("DICOM file"). Errors of EdgeFrac's own pass as they are, and
+    ``MemoryError``: where memory is short, the file may be sound.
     """
     try:
         with _silence():
             return work()
-    except EdgeFracError:
+    except (EdgeFracError, MemoryError):
         raise
     except Exception as error:  # readers raise nearly anything on damaged files
         cause = type(error).__name__
