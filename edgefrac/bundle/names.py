@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 _LONGEST_PART, _LONGEST = 255, 1024  # bytes in UTF-8
+_DEEPEST = 16  # parts; hundreds of folders in each other take seconds to make and to remove
 _FORBIDDEN = re.compile(r'[\\:*?"<>|]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)", re.IGNORECASE)
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -24,6 +25,8 @@ def fault_of(name: str) -> str:
         return "it has characters that some systems forbid or read as a path"
     if len(name.encode("utf-8")) > _LONGEST:
         return "it is too long"
+    if name.count("/") >= _DEEPEST:
+        return "it lies too deep"
     return next((fault for part in name.split("/") if (fault := _fault_of_part(part))), "")
 
 

@@ -11,7 +11,18 @@ from edgefrac.bundle.names import collisions, fault_of
 
 @pytest.mark.parametrize(
     "name",
-    ["a", "model-int8.tflite", "golden/vectors.json", ".hidden", "a b", "Hüfte.onnx", "console.txt", "com10", "a..b"],
+    [
+        "a",
+        "model-int8.tflite",
+        "golden/vectors.json",
+        ".hidden",
+        "a b",
+        "Hüfte.onnx",
+        "console.txt",
+        "com10",
+        "a..b",
+        "d/" * 15 + "f",
+    ],
 )
 def test_safe(name: str) -> None:
     assert fault_of(name) == ""
@@ -34,6 +45,7 @@ def test_safe(name: str) -> None:
         "a\\..\\evil",
         "./a",
         "a//b",
+        "d/" * 16 + "f",
         "a/",
         "a\0b",
         "a\nb",

@@ -27,7 +27,7 @@ def quietly(name: str, kind: str, work: Callable[[], T], hint: str = CONVERT) ->
     ``MemoryError``: where memory is short, the file may be sound.
     """
     try:
-        with _silence():
+        with silence():
             return work()
     except (EdgeFracError, MemoryError):
         raise
@@ -38,7 +38,7 @@ def quietly(name: str, kind: str, work: Callable[[], T], hint: str = CONVERT) ->
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep warnings and log lines from going anywhere; one thread at a time."""
     # what a package's modules log passes its logger on the way out, so that is where it ends
     loggers = [logging.getLogger(name) for name in _LOGGERS]

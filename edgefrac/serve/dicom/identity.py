@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgefrac.imaging.dicom.parse import deflated_part
+from edgefrac.imaging.dicom.quiet import silence
 from edgefrac.serve.dicom.origin import CREATOR_UID
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def _is_behind(tag: int, *_: object) -> bool:
 
 def _identity(read: Callable[[], Dataset]) -> Identity | None:
     try:
-        beginning = read()
-        sop_class, sop_instance = (str(beginning.get(keyword) or "") for keyword in _KEYWORDS)
-        creator = str(beginning.get("InstanceCreatorUID") or "")
+        with silence():  # pydicom's warnings quote what they are about
+            beginning = read()
+            sop_class, sop_instance = (str(beginning.get(keyword) or "") for keyword in _KEYWORDS)
+            creator = str(beginning.get("InstanceCreatorUID") or "")
     except Exception:  # pydicom raises nearly anything on damaged data sets, with words that quote them
         return None
     if not sop_class or not sop_instance:

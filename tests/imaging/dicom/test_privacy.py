@@ -15,6 +15,7 @@ from edgefrac.errors import ImageError
 from edgefrac.imaging.dicom import parse as reader
 from edgefrac.imaging.dicom.decode import DicomFile
 from edgefrac.imaging.read import decode_radiograph
+from edgefrac.serve.dicom.identity import identity_of, identity_of_file
 from tests.imaging.dicom.planted import STORED, plant
 from tests.imaging.files import dataset, dicom, encapsulated, save
 
@@ -101,6 +102,16 @@ def test_a_broken_file(name: str, planted: tuple[Dataset, list[str]], outlets: O
         outlets.add(error.message, error.hint, "".join(traceback.format_exception(error)))
         assert error.__cause__ is None
         assert error.__context__ is None
+    assert not outlets.leaked(secrets)
+
+
+def test_its_identity_is_looked_for_in_silence(planted: tuple[Dataset, list[str]], outlets: Outlets) -> None:
+    ds, secrets = planted
+    ds.SpecificCharacterSet = str(ds.PatientName)  # unknown: pydicom says so, and which
+    data = save(ds)
+    outlets.open()
+    assert identity_of_file(data)
+    assert identity_of(data[144 + int.from_bytes(data[140:144], "little") :], ds.file_meta.TransferSyntaxUID)
     assert not outlets.leaked(secrets)
 
 
