@@ -20,6 +20,7 @@ def test_the_document_names_parts_targets_and_devices(capsys: pytest.CaptureFixt
         "onnx",
         "openvino",
         "serve",
+        "sign",
         "sweep",
         "tflite",
         "train",

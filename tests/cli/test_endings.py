@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,10 @@ def test_the_next_step_is_that_of_the_command(
 def test_a_signal_ends_in_one_line_with_the_next_step(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "phantoms"
     command = [sys.executable, "-m", "edgefrac", "data", "phantom", str(out), "-n", "100000", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    heard = partial(signal.signal, number, signal.SIG_DFL)  # what started the tests in the background ignores SIGINT
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    ) as process:
         try:
             deadline = time.monotonic() + 60
             while len(list(out.rglob("*.png"))) < 3 and time.monotonic() < deadline:

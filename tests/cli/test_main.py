@@ -112,12 +112,12 @@ def test_json_output_holds_the_document_only(tmp_path: Path, tiny_tflite: Path) 
 import os, sys
 import edgefrac.prediction as prediction
 from edgefrac.cli.main import main
-load = prediction.load
+chosen = prediction.chosen_model
 def noisy(model):
     os.write(1, b"from C\\n")
     print("from Python")
-    return load(model)
-prediction.load = noisy
+    return chosen(model)
+prediction.chosen_model = noisy
 sys.exit(main(["predict", "absent.png", "--model", {str(tiny_tflite)!r}, "--json"]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
