@@ -88,7 +88,7 @@ def test_the_next_step_is_that_of_the_command(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_in_one_line_with_the_next_step(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "phantoms"
-    command = [sys.executable, "-m", "edgefrac", "data", "phantom", str(out), "-n", "100000", "--json"]
+    command = [sys.executable, "-m", "edgefrac", "data", "phantom", str(out), "-n", "2000", "--json"]
     heard = partial(signal.signal, number, signal.SIG_DFL)  # what started the tests in the background ignores SIGINT
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
