@@ -44,7 +44,8 @@ def open_plain(root: Path, name: str) -> BufferedReader:
 def read_plain(root: Path, name: str, limit: int) -> bytes:
     """The file's content, but not more than ``limit`` + 1 bytes of it; raises as ``open_plain``."""
     with open_plain(root, name) as file:
-        return file.read(limit + 1)
+        # what is asked for is set aside at once, however little there is
+        return file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
 
 
 def fault_of_content(root: Path, name: str, size: int, sha256: str) -> str:

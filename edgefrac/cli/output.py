@@ -46,7 +46,7 @@ def note(message: str) -> None:
 
 
 def track(items: Sequence[T], description: str) -> Iterator[T]:
-    """Iterate, with a progress bar on standard error once it takes longer than two seconds."""
+    """Iterate, with a progress bar on standard error, if that is a terminal, once it takes longer than two seconds."""
     started = time.monotonic()
     iterator = iter(items)
     for done, item in enumerate(iterator):
@@ -60,8 +60,12 @@ def _track_with_bar(item: T, rest: Iterator[T], description: str, done: int, tot
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    if not console.is_terminal:  # Rich would leave an empty line there
+        yield from chain([item], rest)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(description, total=total, completed=done)
         for current in chain([item], rest):
             yield current

@@ -24,7 +24,7 @@ def read_bytes(path: Path) -> bytes:
                 raise ModelFileError(f"{path}: not a file")
             if facts.st_size > _LARGEST_BYTES:
                 raise ModelFileError(f"{path}: over {_LARGEST_BYTES >> 30} GiB, too large for a model file")
-            return file.read(_LARGEST_BYTES)
+            return file.read(facts.st_size)  # no more is set aside for it
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
 

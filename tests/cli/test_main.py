@@ -112,6 +112,7 @@ def test_json_output_holds_the_document_only(tmp_path: Path, tiny_tflite: Path) 
 import os, sys
 import edgefrac.prediction as prediction
 from edgefrac.cli.main import main
+from edgefrac.cli.output import track
 chosen = prediction.chosen_model
 def noisy(model):
     os.write(1, b"from C\\n")
@@ -144,3 +145,12 @@ def _fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         raise error
 
     monkeypatch.setattr("edgefrac.runtimes.devices.targets", fail)
+
+
+def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("edgefrac.cli.output._QUIET_SECONDS", -1)
+    assert list(track(range(3), "steps")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which Rich takes for a terminal
+    assert list(track(range(3), "steps")) == [0, 1, 2]
+    assert "steps" in capsys.readouterr().err

@@ -48,7 +48,10 @@ def recognises_dicom(data: bytes) -> bool:
 
 
 def parse(data: bytes, name: str) -> Dataset:
-    """Read the picture's elements. Raises ``ImageError`` for a deflation bomb, and whatever pydicom raises."""
+    """Read the picture's elements.
+
+    Raises ``ImageError`` for a deflation bomb and a sequence in the file meta group, and whatever pydicom raises.
+    """
     from pydicom.datadict import DicomDictionary, tag_for_keyword  # type: ignore[attr-defined]
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -71,13 +74,22 @@ def read_elements(data: bytes, name: str, tags: list[int], *, stop_before_pixels
     return dcmread(io.BytesIO(data), force=True, specific_tags=wanted, stop_before_pixels=stop_before_pixels)
 
 
-def deflated_part(data: bytes) -> bytes | None:
-    """What pydicom would inflate of a file; None where it is not deflated. Raises whatever pydicom raises."""
+def deflated_part(data: bytes, name: str) -> bytes | None:
+    """What pydicom would inflate of a file; None where it is not deflated.
+
+    Raises ``ImageError`` for a file meta group with a sequence, and whatever pydicom raises.
+    """
     # found as pydicom finds it: any other way could be led past a bomb, or to one that is none
-    from pydicom.filereader import _read_command_set_elements, _read_file_meta_info, read_preamble
+    from pydicom.filereader import _read_command_set_elements, _read_file_meta_info, read_dataset, read_preamble
 
     stream = io.BytesIO(data)
     read_preamble(stream, force=True)
+    start = stream.tell()
+    unparsed = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    if any(element.VR == "SQ" for element in unparsed.elements()):
+        # the standard has none, and each of thousands of items would be parsed each time the group is
+        raise ImageError(f"{name}: damaged DICOM file: a sequence in its file meta group")
+    stream.seek(start)
     if _read_file_meta_info(stream).get("TransferSyntaxUID") != _DEFLATED:
         return None
     _read_command_set_elements(stream)
@@ -86,7 +98,7 @@ def deflated_part(data: bytes) -> bytes | None:
 
 def _check_inflated_size(data: bytes, name: str) -> None:
     """Refuse a deflated file that would inflate beyond the limit; raises ``zlib.error`` if it is damaged."""
-    inflater, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, deflated_part(data)
+    inflater, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, deflated_part(data, name)
     while rest and not inflater.eof:
         size += len(inflater.decompress(rest, 1 << 20))
         rest = inflater.unconsumed_tail

@@ -53,7 +53,7 @@ def identity_of_file(data: bytes) -> Identity | None:
     from pydicom.filereader import read_partial
 
     def read() -> Dataset:
-        if deflated_part(data) is not None:
+        if deflated_part(data, "") is not None:
             return Dataset()  # pydicom would inflate it whole
         return read_partial(io.BytesIO(data), stop_when=_is_behind)
 

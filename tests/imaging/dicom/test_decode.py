@@ -322,6 +322,15 @@ def test_deflated_bomb_is_found_behind_a_long_file_meta_group(monkeypatch: pytes
     assert identity_of_file(data) is None
 
 
+def test_a_sequence_in_the_file_meta_group_is_not_parsed() -> None:
+    items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 2000
+    plain = dicom(STORED)
+    data = plain[:132] + struct.pack("<HH2s2xI", 2, 0x0102, b"SQ", len(items)) + items + plain[132:]
+    with pytest.raises(ImageError, match=r"^a\.dcm: damaged DICOM file: a sequence in its file meta group$"):
+        decode_radiograph(data, "a.dcm")
+    assert identity_of_file(data) is None
+
+
 def test_another_element_may_name_the_deflated_syntax() -> None:
     data = dicom(STORED, PatientComments=f"v{DeflatedExplicitVRLittleEndian}")
     assert decode_radiograph(data, "a.dcm").pixels.shape == STORED.shape
