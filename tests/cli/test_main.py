@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgefrac.cli import main
+from edgefrac.cli.output import track
 from edgefrac.errors import GateError, MissingExtraError, UsageError
 from tests import processes
 
@@ -112,7 +113,6 @@ def test_json_output_holds_the_document_only(tmp_path: Path, tiny_tflite: Path) 
 import os, sys
 import edgefrac.prediction as prediction
 from edgefrac.cli.main import main
-from edgefrac.cli.output import track
 chosen = prediction.chosen_model
 def noisy(model):
     os.write(1, b"from C\\n")
