@@ -117,7 +117,7 @@ def read_voc(text: str, title: str) -> Annotation:
             left, top, right, bottom = (_number(drawn, key) for key in ("xmin", "ymin", "xmax", "ymax"))
             boxes.append(Box(left, top, right - left, bottom - top))
         return Annotation((int(_number(root, "size/width")), int(_number(root, "size/height"))), tuple(boxes))
-    except (ValueError, ElementTree.ParseError) as error:
+    except (ValueError, OverflowError, ElementTree.ParseError) as error:  # a size of infinity overflows
         raise DatasetError(f"{title}: not a PASCAL VOC annotation file ({error})") from error
 
 
