@@ -98,6 +98,11 @@ class Child:
         """Whether it was taken away."""
         return self._from.closed
 
+    @property
+    def awaited(self) -> bool:
+        """Whether it owes an answer."""
+        return not self.closed and self.deadline != float("inf")
+
     def fileno(self) -> int:
         """Readable when there is something to hear."""
         return self._from.fileno()
