@@ -72,9 +72,10 @@ class Decoder:
         return child
 
     def _ready(self) -> Child:
+        if self._child is None:
+            Finalize(self, self.close, exitpriority=0)  # of this process, also where multiprocessing started it
         if self._child is None or self._child.closed:
             self._child = Child(Decoding(), self._limits)
-            Finalize(self, self.close, exitpriority=0)
             self._child.hear()
         return self._child
 
