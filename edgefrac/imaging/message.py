@@ -1,4 +1,4 @@
-"""A radiograph as a guarded process says it, and back: JSON and the bytes of its arrays, believed as little as a file."""
+"""A radiograph as a guarded process says it, and back: JSON and its arrays, believed as little as a file."""
 
 from __future__ import annotations
 

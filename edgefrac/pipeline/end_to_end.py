@@ -57,7 +57,7 @@ def _itself(run: Run) -> Run:
 
 
 def _read_of_median_size(panel: Panel, folder: Path) -> Callable[[], Radiograph]:
-    """In this process, which is where ``predict`` runs the model too; it has been read once by one of its own."""
+    """In this process, as ``predict`` reads where it runs the model; a guarded one has borne the file before."""
     cases = panel.collection.cases
     order = sorted(range(len(cases)), key=lambda n: cases[n].placement.height * cases[n].placement.width)
     sample = panel.samples[order[len(order) // 2]]
@@ -82,8 +82,8 @@ def _steps(session: Session, read: Callable[[], Radiograph], radiograph: Radiogr
     found = located(session, radiograph, network_input, prediction, nowhere)
 
     def whole() -> object:
-        found = read()
-        return heat_of(explained(session, found, nowhere), found)
+        anew = read()
+        return heat_of(explained(session, anew, nowhere), anew)
 
     return {
         _READ: read,
