@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +20,14 @@ hypothesis.settings.register_profile("fixed", derandomize=True)
 hypothesis.settings.load_profile("fixed")
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_decoder_left() -> Iterator[None]:
+    """The guarded process that decoded a module's files ends with it: the next may count what it started itself."""
+    yield
+    if guarded := sys.modules.get("edgefrac.imaging.guarded"):
+        guarded._decoder.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from edgefrac.datasets.sample import Sample
 from edgefrac.errors import ImageError
-from edgefrac.imaging.limits import check_size
+from edgefrac.imaging.message import from_message, to_message
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.workers.framing import Message
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """A sample's radiograph with its pixels and chroma alone, or why it cannot be read."""
+    """A sample's radiograph without its depth, or why it cannot be read."""
 
     def open(self) -> Callable[[Sample], Radiograph | str]:
         """Nothing is needed beforehand."""
@@ -27,24 +25,15 @@ class Decoding:
         return self
 
     def to_message(self, answer: Radiograph | str) -> Message:
-        """The pixels as blob."""
+        """The radiograph's own."""
         if isinstance(answer, str):
             return {"unreadable": answer}, []
-        head = {"shape": answer.pixels.shape, "format": answer.source_format, "chroma": answer.chroma}
-        return head, [answer.pixels.tobytes()]
+        return to_message(replace(answer, depth=None))
 
     def from_message(self, item: Sample, message: Message) -> Radiograph | str:
         """Raises ValueError or TypeError for what ``to_message`` does not give."""
-        head, blobs = message
-        if "unreadable" in head:
-            return str(head["unreadable"])
-        height, width = map(int, head["shape"])
-        try:
-            check_size(item.id, width, height)
-        except ImageError as error:
-            raise ValueError(error.message) from error
-        pixels = np.frombuffer(blobs[0], np.uint8).reshape(height, width)
-        return Radiograph(pixels, str(head["format"]), chroma=float(head["chroma"]))
+        head, _ = message
+        return str(head["unreadable"]) if "unreadable" in head else from_message(message, item.id)
 
 
 def _decode(sample: Sample) -> Radiograph | str:

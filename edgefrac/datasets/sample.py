@@ -14,8 +14,9 @@ from typing import Protocol
 
 from edgefrac.datasets.classes import FRACTURE, NO_FRACTURE, is_negative
 from edgefrac.errors import ImageError
+from edgefrac.imaging.guarded import decode_guarded
 from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.imaging.read import decode_radiograph, read_radiograph
+from edgefrac.imaging.read import read_bytes
 
 CLASSES = (NO_FRACTURE, FRACTURE)
 _LARGEST_MEMBER = 1 << 28  # bytes unpacked; more is a decompression bomb, not a radiograph
@@ -55,8 +56,8 @@ class FileReader:
         return self.path.read_bytes()
 
     def read(self) -> Radiograph:
-        """Decode the file; raises ``ImageError``."""
-        return read_radiograph(self.path)
+        """Decode the file, see ``imaging.guarded``; raises ``ImageError``."""
+        return decode_guarded(read_bytes(self.path), str(self.path))
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class ZipReader:
     member: str
 
     def read(self) -> Radiograph:
-        """Decode the member; raises ``ImageError``."""
-        return decode_radiograph(self.data(), f"{self.zip_path}:{self.member}")
+        """Decode the member, see ``imaging.guarded``; raises ``ImageError``."""
+        return decode_guarded(self.data(), f"{self.zip_path}:{self.member}")
 
     def data(self) -> bytes:
         """The member as it was packed; raises ``ImageError``."""

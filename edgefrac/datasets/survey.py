@@ -104,7 +104,8 @@ def _jpeg_tables(sample: Sample) -> dict[str, str]:
     if not isinstance(sample.reader, FileReader | ZipReader):
         return {}
     try:
-        with Image.open(io.BytesIO(sample.reader.data())) as image:
+        # of JPEG only the header is read here, and not by native code
+        with Image.open(io.BytesIO(sample.reader.data()), formats=("JPEG",)) as image:
             tables = getattr(image, "quantization", None)
             mode, progressive = image.mode, "progressive" if "progressive" in image.info else "baseline"
     except (OSError, ImageError, ValueError, Image.DecompressionBombError):

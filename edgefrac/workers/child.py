@@ -20,7 +20,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from edgefrac.errors import WorkersError
-from edgefrac.workers.framing import Message, NonsenseError, SpokeNoMoreError, TooSlowError, receive, send
+from edgefrac.workers.framing import Message, NonsenseError, SpokeNoMoreError, TooSlowError, receive, send, widen
 from edgefrac.workers.limits import Limits
 from edgefrac.workers.raised import recreated
 
@@ -79,6 +79,8 @@ class Child:
         assert self._process.stdin and self._process.stdout
         self._to, self._from = self._process.stdin, self._process.stdout
         os.set_blocking(self._to.fileno(), False)
+        for pipe in (self._to, self._from):
+            widen(pipe.fileno())
         self.open = False
         """Whether it has said that its service is open."""
         self.deadline = time.monotonic() + limits.opening_seconds
@@ -97,6 +99,11 @@ class Child:
     def closed(self) -> bool:
         """Whether it was taken away."""
         return self._from.closed
+
+    @property
+    def awaited(self) -> bool:
+        """Whether it owes an answer."""
+        return not self.closed and self.deadline != float("inf")
 
     def fileno(self) -> int:
         """Readable when there is something to hear."""

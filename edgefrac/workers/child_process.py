@@ -18,10 +18,18 @@ from edgefrac.workers.limits import Held, Limits
 from edgefrac.workers.raised import described
 
 _OUT_OF_MEMORY: Message = ({"memory": True}, [])
+_guarded = False
+
+
+def is_guarded() -> bool:
+    """Whether this process is one."""
+    return _guarded
 
 
 def main() -> None:
     """Open the service that the first message brings, then answer until the parent is gone."""
+    global _guarded
+    _guarded = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the first one decides
     pipe_in, pipe_out = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)

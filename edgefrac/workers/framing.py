@@ -7,6 +7,8 @@ Whoever reads one need not trust who wrote it: nothing is unpickled, and no leng
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import select
@@ -33,6 +35,12 @@ class NonsenseError(SpokeNoMoreError):
 
 class TooSlowError(Exception):
     """The other side did not speak, or listen, in time."""
+
+
+def widen(pipe: int) -> None:
+    """Let a pipe hold as much as an image has, where the system grants it: each time it is full, two processes wait."""
+    with contextlib.suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PART)
 
 
 def send(pipe: int, head: dict[str, Any], blobs: Sequence[bytes] = (), seconds: float | None = None) -> None:
