@@ -22,8 +22,17 @@ REPOSITORY = Path(__file__).parents[2]
 NUMBERS = list(range(40))
 
 
+@pytest.fixture(autouse=True)
+def _of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are here before a test are none of its workers."""
+    monkeypatch.setattr(sys.modules[__name__], "_BEFORE", frozenset(children(os.getpid())))
+
+
+_BEFORE: frozenset[int] = frozenset()
+
+
 def _workers() -> list[int]:
-    return [child for child in children(os.getpid()) if _lives(child)]
+    return [child for child in children(os.getpid()) if child not in _BEFORE and _lives(child)]
 
 
 def test_every_number_of_processes_gives_the_same_answers() -> None:
