@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LAST = 0x00080018  # SOPInstanceUID
 _BEGINNING = 1 << 16  # bytes of a deflated data set that are inflated; what is looked at lies far before
-_KEYWORDS = ("SOPClassUID", "SOPInstanceUID")
+_TAGS = (0x00080016, 0x00080018, 0x00080014)  # SOPClassUID, SOPInstanceUID, InstanceCreatorUID
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,16 @@ def _identity(read: Callable[[], Dataset]) -> Identity | None:
     try:
         with silence():  # pydicom's warnings quote what they are about
             beginning = read()
-            sop_class, sop_instance = (str(beginning.get(keyword) or "") for keyword in _KEYWORDS)
-            creator = str(beginning.get("InstanceCreatorUID") or "")
+            sop_class, sop_instance, creator = (_text(beginning, tag) for tag in _TAGS)
     except Exception:  # pydicom raises nearly anything on damaged data sets, with words that quote them
         return None
     if not sop_class or not sop_instance:
         return None
     return Identity(sop_class, sop_instance, own=creator == CREATOR_UID)
+
+
+def _text(dataset: Dataset, tag: int) -> str:
+    """A value as it was stored: pydicom would parse thousands of items where a sequence is in its place."""
+    element = dataset.get_item(tag) if tag in dataset else None
+    stored = element.value if element is not None and element.VR != "SQ" else None
+    return stored.decode("ascii", "replace").strip("\0 ") if isinstance(stored, bytes) else ""
