@@ -109,5 +109,5 @@ def _made_of(bundle: Bundle) -> dict[str, Any] | None:
 def _json(name: str, text: bytes) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # lists in lists, thousands deep
         raise BundleError(f"{name} is not JSON ({error})") from None

@@ -55,8 +55,10 @@ def read_coco(text: str, title: str, wanted: Callable[[str], bool] | None = None
                 drawn_on[drawn["image_id"]].append(drawn)
         annotations: dict[str, Annotation] = {}
         for image in document["images"]:
-            before = annotations.get(image["file_name"])
-            annotations[image["file_name"]] = _coco_annotation(image, drawn_on[image["id"]], names, before)
+            name = image["file_name"]
+            if not isinstance(name, str):
+                raise TypeError("file_name is no text")
+            annotations[name] = _coco_annotation(image, drawn_on[image["id"]], names, annotations.get(name))
         return annotations
     # RecursionError: nested thousands deep; OverflowError: a number beyond all integers or floats
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
