@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+from edgefrac.regular_file import NotRegularFileError, open_regular
 
 
 class NotPlainError(OSError):
@@ -29,16 +29,13 @@ def open_plain(root: Path, name: str) -> BufferedReader:
         if not stat.S_ISDIR(path.lstat().st_mode):
             raise NotPlainError(f"{path}: not a folder")
     try:
-        # without O_NONBLOCK, to open a pipe is to wait for its writer
-        descriptor = os.open(root / name, _FLAGS | getattr(os, "O_NONBLOCK", 0))
+        return open_regular(root / name, getattr(os, "O_NOFOLLOW", 0))
+    except (NotRegularFileError, IsADirectoryError):
+        raise NotPlainError(f"{root / name}: not a regular file") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise NotPlainError(f"{root / name}: a link") from None
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotPlainError(f"{root / name}: not a regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def read_plain(root: Path, name: str, limit: int) -> bytes:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgefrac import durable
 from edgefrac.errors import KeyFileError, MissingExtraError
+from edgefrac.regular_file import NotRegularFileError, open_regular
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -113,12 +114,11 @@ def read_private_key(path: Path, ask: Callable[[], str | None]) -> PrivateKey:
 def _content(path: Path) -> tuple[bytes, int]:
     """A key file's bytes and mode; a pipe is not waited for."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                raise KeyFileError(f"{path}: not a file")
+        with open_regular(path) as file:
+            mode = os.fstat(file.fileno()).st_mode
             content = file.read(_LARGEST + 1)
+    except NotRegularFileError:
+        raise KeyFileError(f"{path}: not a file") from None
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror or error})") from None
     if not content or len(content) > _LARGEST:

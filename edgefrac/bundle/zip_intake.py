@@ -23,6 +23,7 @@ from edgefrac.bundle.documents import MOST_FILES
 from edgefrac.bundle.names import collisions, fault_of
 from edgefrac.bundle.scratch import discard, scratch_folder
 from edgefrac.errors import BundleError
+from edgefrac.regular_file import NotRegularFileError, open_regular
 
 LARGEST_BYTES = 1 << 30
 RATIO, FREE_OF_RATIO = 50, 64 << 20  # unpacked bytes for each packed one, and what any .zip may have
@@ -47,16 +48,15 @@ def unpacked(path: Path) -> Path:
     The same .zip is unpacked once. Raises ``BundleError``.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        with open_regular(path) as file:
             facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise BundleError(f"{path}: neither a folder nor a file")
             identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
             if identity not in _done or not _done[identity].is_dir():
                 _done[identity] = _unpack(path, file, facts.st_size)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
         raise BundleError(f"{path}: not a readable .zip ({error})") from None
+    except NotRegularFileError:
+        raise BundleError(f"{path}: neither a folder nor a file") from None
     except OSError as error:
         raise BundleError(f"{path}: cannot be unpacked ({error.strerror or error})") from None
     root = _done[identity]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
+from edgefrac.regular_file import NotRegularFileError, open_regular
 
 _HEAD_BYTES = 512
 _IR_VERSIONS = range(3, 64)
@@ -164,12 +163,10 @@ def as_promised(
 
 def _read_head(path: Path) -> bytes:
     try:
-        # without O_NONBLOCK, to open a pipe is to wait for its writer
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ModelFileError(f"{path}: not a file")
+        with open_regular(path) as file:
             return file.read(_HEAD_BYTES)
+    except NotRegularFileError:
+        raise ModelFileError(f"{path}: not a file") from None
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
     except OSError as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from edgefrac.contract import Contract
 from edgefrac.errors import ModelFileError
+from edgefrac.regular_file import NotRegularFileError, open_regular
 
 _LARGEST_BYTES = 1 << 30
 
@@ -17,14 +17,13 @@ _LARGEST_BYTES = 1 << 30
 def read_bytes(path: Path) -> bytes:
     """The whole file; raises ModelFileError, also for a pipe or device, which is not waited for, and over 1 GiB."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode):
-                raise ModelFileError(f"{path}: not a file")
-            if facts.st_size > _LARGEST_BYTES:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGEST_BYTES:
                 raise ModelFileError(f"{path}: over {_LARGEST_BYTES >> 30} GiB, too large for a model file")
-            return file.read(facts.st_size)  # no more is set aside for it
+            return file.read(size)  # no more is set aside for it
+    except NotRegularFileError:
+        raise ModelFileError(f"{path}: not a file") from None
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
@@ -78,3 +79,15 @@ def within(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, former)
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def folder(path: Path) -> None:
+    path.mkdir()

@@ -13,7 +13,7 @@ import pytest
 from edgefrac.bundle import check, open_bundle, write_bundle
 from edgefrac.digest import file_sha256
 from edgefrac.errors import BundleError
-from tests.bundle.material import FP32, INT8, Write, golden, within
+from tests.bundle.material import FP32, INT8, Write, endless, folder, golden, pipe, within
 from tests.verification.examples import contract
 
 
@@ -141,18 +141,6 @@ def test_names_that_are_one_on_some_systems_are_refused(write: Write, tmp_path: 
     relisted(root, *names)
     with pytest.raises(BundleError, match="one on some systems"):
         open_bundle(root)
-
-
-def pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def endless(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def folder(path: Path) -> None:
-    path.mkdir()
 
 
 @pytest.mark.parametrize("instead", [pipe, endless, folder])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -12,19 +11,7 @@ from edgefrac.errors import ModelFileError
 from edgefrac.runtimes.session import open_session
 from edgefrac.targets import sealing
 from edgefrac.targets.sealing import read_bytes
-from tests.bundle.material import within
-
-
-def pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def endless(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def folder(path: Path) -> None:
-    path.mkdir()
+from tests.bundle.material import endless, folder, pipe, within
 
 
 @pytest.mark.parametrize("make", [pipe, endless, folder])
