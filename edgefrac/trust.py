@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.contract import remembered
-from edgefrac.datasets.decoding import Decoding
 from edgefrac.datasets.sample import Sample
-from edgefrac.errors import DatasetError, UsageError
+from edgefrac.errors import DatasetError, ImageError, UsageError
 from edgefrac.imaging.evidence import to_raster
 from edgefrac.imaging.preprocess import Placement, preprocess
 from edgefrac.imaging.radiograph import Radiograph
@@ -24,7 +23,6 @@ from edgefrac.verification.faithfulness import faithfulness
 from edgefrac.verification.likeness import correlation, ssim, top_overlap
 from edgefrac.verification.localisation import average_precision, energy_inside
 from edgefrac.verification.statistics import ClusterBootstrap
-from edgefrac.workers.runner import Here, Runner, run_tracked
 
 TOP = 0.05
 """Share of the radiograph whose overlap says whether a map stayed."""
@@ -52,7 +50,6 @@ def explanation_figures(
     beside: Sequence[Session] = (),
     randomised: Named = (),
     track: Track = silent,
-    runner: Runner | None = None,
 ) -> dict[str, Any]:
     """The ``explanations`` of ``edgefrac evaluate --explanations --json``, over the samples with marked fractures.
 
@@ -62,19 +59,21 @@ def explanation_figures(
     image moves by 8 pixels, gets noise of 4 grey levels, or is stored as JPEG again. Means over radiographs, each with
     its ``_ci``. ``beside`` are other models whose maps are held against this one's: another precision, another seed;
     ``randomised`` those of ``verification.randomisation``, whose weights are shuffled more and more.
-    ``leave_out`` is that of ``evaluation.collect``; ``runner`` lets others read the radiographs. Raises UsageError for
-    a model without map or of another input size, DatasetError where nothing is marked.
+    ``leave_out`` is that of ``evaluation.collect``. Raises UsageError for a model without map or of another input
+    size, DatasetError where nothing is marked.
     """
     for one in (session, *beside):
         _require_map(one, session.contract.input.size)
     others = [*beside, *(one for _, one in randomised)]
     marked = [sample for sample in samples if sample.boxes]
-    judged: dict[int, _Found] = {}
-    for number, read in run_tracked(runner or Here(), Decoding(), marked, "explanations", track):
-        # of one that cannot be read evaluate tells
-        if isinstance(read, Radiograph) and remembered(read.sha256) not in leave_out:
-            judged[number] = _judged(_Shown(session, marked[number], read), number, others)
-    found = [judged[number] for number in sorted(judged)]
+    found = []
+    for number, sample in enumerate(track(marked, "explanations")):
+        try:
+            radiograph = sample.read()
+        except ImageError:
+            continue  # evaluate lists it
+        if remembered(radiograph.sha256) not in leave_out:
+            found.append(_judged(_Shown(session, sample, radiograph), number, others))
     if not found:
         raise DatasetError("no radiograph with a marked fracture to judge explanations by")
     names = sorted({name for one in found for name in one.slices})

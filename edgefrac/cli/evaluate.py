@@ -75,7 +75,6 @@ def evaluate(
                 beside=[load(path) for path in beside or []],
                 randomised=_randomised(session),
                 track=track,
-                runner=Pool(1),
             )
         emit(report if as_json else _table(report))
     for problem in report["unreadable"]:
