@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ Advance = Callable[[int], None]
 
 
 def shares(readers: Sequence[Reader], count: int) -> dict[str, int]:
-    """How many inputs each reader gets, by its weight."""
-    total = sum(reader.weight for reader in readers)
-    return {reader.name: round(count * reader.weight / total) for reader in readers}
+    """How many inputs each reader gets, by its weight; ``count`` in all."""
+    weights = list(accumulate(reader.weight for reader in readers))
+    ends = [round(count * weight / weights[-1]) for weight in weights]
+    return {reader.name: end - begin for reader, begin, end in zip(readers, [0, *ends], ends, strict=False)}
 
 
 def new_record(readers: Sequence[Reader], seed: int, count: int, processes: int) -> Record:

@@ -166,6 +166,8 @@ def _open(data: bytes, name: str) -> ImageFile:
             f"{name}: too many pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels",
             hint="reduce the image first, or check that it is not a decompression bomb",
         ) from None
+    except MemoryError:  # the file may be sound
+        raise
     except Exception as error:
         raise ImageError(f"{name}: damaged or truncated {kind} file: no readable header") from error
     check_size(name, *image.size)

@@ -96,5 +96,5 @@ def test_findings_stay_fixed(name: str) -> None:
 
 def test_a_million_inputs_give_every_runtime_twenty_thousand() -> None:
     dealt = shares(list(READERS.values()), 1_000_000)
-    assert sum(dealt.values()) == pytest.approx(1_000_000, abs=len(READERS))
+    assert sum(dealt.values()) == 1_000_000
     assert min(dealt[reader.name] for reader in GUARDED) >= 20_000

@@ -110,15 +110,16 @@ def test_reading_a_png_does_not_import_pydicom(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(read.__file__).parents[2])
 
 
+@pytest.mark.parametrize("where", ["ImageFile.ImageFile.load", "Image.open"])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "DICOM"])
-def test_want_of_memory_is_not_called_damage(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_want_of_memory_is_not_called_damage(kind: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = noise(20, 20)
     data = dicom(pixels) if kind == "DICOM" else encode(Image.fromarray(pixels), kind)
 
     def short(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", short)
+    monkeypatch.setattr(f"PIL.{where}", short)
     monkeypatch.setattr("edgefrac.imaging.dicom.parse.read_elements", short)
     with pytest.raises(MemoryError):
         decode_radiograph(data, "a")

@@ -72,13 +72,13 @@ def test_a_model_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(admission, "TRIAL", Limits(opening_seconds=3.0))
     path = tmp_path / "hanging.tflite"
     path.write_bytes(harmful_models.hanging())
-    started = time.monotonic()
+    before, started = set(children(os.getpid())), time.monotonic()
     with pytest.raises(
         ModelFileError, match=r"hanging\.tflite: its runtime fails on it \(no answer within 3 seconds\)"
     ):
         load(path)
     assert time.monotonic() - started < 10
-    assert children(os.getpid()) == []
+    assert set(children(os.getpid())) <= before
 
 
 def test_a_model_that_wants_all_memory_does_not_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
