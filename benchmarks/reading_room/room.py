@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,17 @@ class Room:
         """Where its page is."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, nice: int = 0) -> None:
-        """Start it, and wait until it is ready."""
+    def start(
+        self, nice: int = 0, limit: Callable[[], None] | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it, and wait until it is ready; ``limit`` is what it does first. Raises ``RuntimeError``."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["nice", "-n", str(nice), *self._command] if nice else self._command, stdout=log, stderr=log
+                ["nice", "-n", str(nice), *self._command] if nice else self._command,
+                stdout=log,
+                stderr=log,
+                preexec_fn=limit,
+                env=environment,
             )
         end = time.monotonic() + _STARTING_SECONDS
         while time.monotonic() < end:

@@ -14,11 +14,10 @@ import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +26,9 @@ from rich.table import Table
 
 from benchmarks.reliability.folders import broken, digests, unfinished
 from benchmarks.reliability.killing import run
+from benchmarks.reliability.outcome import Outcome, little_memory, misspoken, sizes
 from benchmarks.reliability.preparing import prepare
+from benchmarks.reliability.scarce_room import from_the_start, while_images_come
 from benchmarks.reliability.toy import BUNDLE, GATED, IMAGE, RELEASE, edgefrac, environment
 
 _GATE = ("--recipe", "export.yaml", "--data", GATED)
@@ -45,19 +46,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "train.yaml", "--out", "out"),
     "sweep": ("sweep", "sweep.yaml", "--out", "out/sweep", "--trials", "1"),
 }
-_MEMORY = (24, 3000)
-"""MiB: from less than Python needs to start, to more than any of them takes."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one command ended; ``faults`` is what should not have been."""
-
-    command: str
-    shortage: str
-    status: int
-    said: str
-    faults: tuple[str, ...]
+SERVE = "serve"
 
 
 def under(shortage: str, limit: Callable[[], None] | None, command: str, work: Path, prefix: Sequence[str]) -> Outcome:
@@ -79,35 +68,15 @@ def under(shortage: str, limit: Callable[[], None] | None, command: str, work: P
     if done.returncode:
         after = digests(out)
         faults += [f"changed: {name}" for name, digest in before.items() if after.get(name) != digest]
-        faults += list(_misspoken(done.returncode, done.stderr))
+        faults += list(misspoken(done.returncode, done.stderr))
     errors = [line for line in done.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
     said = "; ".join(errors) or (done.stderr.strip().splitlines() or [""])[-1]
     return Outcome(command, shortage, done.returncode, said, tuple(faults))
 
 
-def _misspoken(status: int, said: str) -> Iterator[str]:
-    if status < 0:
-        yield f"ended by {signal.Signals(-status).name}"
-        return
-    if "OpenBLAS error" in said:
-        return  # which ends a process by itself, when it is loaded, before a line of EdgeFrac has run
-    if status != 2:
-        yield f"status {status}"
-    if said.count("\nerror: ") + said.startswith("error: ") != 1:
-        yield "not one line of error"
-    if "hint: " not in said:
-        yield "no next step"
-    yield from (word for word in ("Traceback", "internal error") if word in said)
-
-
 def full_disk(size: int) -> Callable[[], None]:
     """No file may grow beyond ``size`` bytes."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def little_memory(mebibytes: int) -> Callable[[], None]:
-    """No more data than that, in memory."""
-    return lambda: resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
 
 
 def bound_by_permissions() -> Sequence[str] | None:
@@ -136,16 +105,20 @@ def strike(command: str, work: Path, steps: int) -> Iterator[Outcome]:
             run(edgefrac(*COMMANDS[command]), work)
         size = int(1.1 * largest * step / max(1, steps - 1))
         yield under(f"disk full after {size} bytes", full_disk(size), command, work, ())
-    low, high = _MEMORY
-    for step in range(steps):
-        size = int(low * (high / low) ** (step / max(1, steps - 1)))
+    for size in sizes(steps):
         yield under(f"{size} MiB of memory", little_memory(size), command, work, ())
+
+
+def _serving(work: Path, steps: int) -> Iterator[Outcome]:
+    yield from from_the_start(work / BUNDLE, work, steps)
+    yield from while_images_come(work / BUNDLE, work, steps)
 
 
 def main() -> None:
     """Let everything be short, and print how each ended."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", choices=COMMANDS, default=list(COMMANDS), metavar="COMMAND")
+    known = [*COMMANDS, SERVE]
+    parser.add_argument("--only", nargs="*", choices=known, default=known, metavar="COMMAND")
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--out", type=Path, help="write all outcomes there as JSON")
     given = parser.parse_args()
@@ -154,7 +127,7 @@ def main() -> None:
         work = Path(folder)
         prepare(work, epochs=1)
         for command in track(given.only, "commands", console=Console(stderr=True)):
-            outcomes += strike(command, work, given.steps)
+            outcomes += _serving(work, given.steps) if command == SERVE else strike(command, work, given.steps)
     table = Table("command", "shortage", "status", "said", "faults")
     for one in outcomes:
         table.add_row(one.command, one.shortage, str(one.status), one.said[:200], "\n".join(one.faults))

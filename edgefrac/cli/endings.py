@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from edgefrac.errors import EdgeFracError, OutputError
+from edgefrac.shortage import is_memory
 
 _GO_ON = {
     "train": "go on with the same command and --resume: epochs that were finished stay",
@@ -31,11 +31,6 @@ _SMALLER = {
     "evaluate": "lower --processes",
     "serve": "lower --readers",
 }
-_OUT_OF_MEMORY = re.compile(
-    "can.?t allocate memory|cannot allocate memory|unable to allocate|not enough memory|out of memory|bad_?alloc"
-    "|failed to map segment|can.?t start new thread",
-    re.I,
-)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -74,7 +69,7 @@ def go_on(arguments: Sequence[str]) -> str:
 
 def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError | None:
     """The error in plain words where memory or space ran out, else None."""
-    if _is_memory(error):
+    if is_memory(error):
         hints = [hint for key, hint in _SMALLER.items() if _is(key, arguments)]
         hints = [*hints, "end other programs, or take a machine with more memory", go_on(arguments)]
         return EdgeFracError(f"not enough memory for edgefrac {_name(arguments)}", hint="; ".join(filter(None, hints)))
@@ -91,17 +86,6 @@ def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError |
         where = Path(error.filename if isinstance(error.filename, str) else unnamed)
         return want_of_means(durable.refused(where, error), arguments)
     return None
-
-
-def _is_memory(error: BaseException | None) -> bool:
-    """An error of one's own may be about a file for which memory was wanting; its cause tells."""
-    if error is None:
-        return False
-    if isinstance(error, EdgeFracError):
-        return _is_memory(error.__cause__)
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return True
-    return bool(_OUT_OF_MEMORY.search(str(error))) or _is_memory(error.__cause__)
 
 
 def _name(arguments: Sequence[str]) -> str:

@@ -87,8 +87,8 @@ class Outbox:
             try:
                 self._deliver_due(line)
                 due = self._room.worklist.next_due(line.name)
-            except EdgeFracError as error:  # the disk fails the work list
-                log.error("outbox: %s", error.message)
+            except Exception as error:  # the disk fails the work list, or memory is short
+                log.error("outbox: %s", error.message if isinstance(error, EdgeFracError) else type(error).__name__)
                 self._closing.wait(_AFTER_A_FAULT)
                 continue
             left = _AT_LEAST_EVERY if due is None else due - time.time()

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from edgefrac.errors import BusyError, EdgeFracError, ImageError, OutputError, UsageError
 from edgefrac.serve.documents import Problem
+from edgefrac.shortage import is_memory
 
 log = logging.getLogger("edgefrac.serve")
 
@@ -31,7 +32,7 @@ _MEANINGS = {
     415: "The body is of a type or encoding that this server does not take.",
     422: "The image cannot be read, or a parameter is not what it should be.",
     429: "Too many requests from this client; Retry-After says when to come again.",
-    503: "Too much waits already; Retry-After says when to come again.",
+    503: "Too much waits already, or memory is short; Retry-After says when to come again.",
     507: "The server's disk is full.",
 }
 
@@ -82,6 +83,14 @@ def install(app: FastAPI) -> None:
         if error.status_code == 405 and (methods := _methods(request)):
             headers["Allow"] = methods
         return problem(error.status_code, _MEANINGS.get(error.status_code, "not possible"), "", headers)
+
+    @app.exception_handler(MemoryError)
+    @app.exception_handler(RuntimeError)  # as which a thread that cannot be started is told
+    async def short(_: Request, error: Exception) -> Response:
+        if not is_memory(error):
+            raise error
+        log.error("memory is short")
+        return problem(503, "the server is short of memory", "send it again later", {"Retry-After": str(RETRY_SECONDS)})
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -18,6 +19,8 @@ from edgefrac.serve.reader_process import Reading
 from edgefrac.workers.child import Child, ChildLostError, LateError, OverMemoryError, UnopenedError
 from edgefrac.workers.framing import Message
 from edgefrac.workers.limits import Limits as ChildLimits
+
+log = logging.getLogger("edgefrac.serve")
 
 _BEFORE_NEXT_TRY = 2.0  # seconds
 
@@ -88,7 +91,10 @@ class Readers:
         return self._jobs.qsize()
 
     def submit(self, head: dict[str, Any], blobs: Sequence[bytes] = ()) -> Future[Message]:
-        """Queue a job of ``reader_process``: its reply, ``ImageError`` or ``OutputError``. Raises ``BusyError``."""
+        """Queue a job of ``reader_process``: its reply, ``ImageError``, ``OutputError`` or ``BusyError``.
+
+        Raises ``BusyError`` where too many wait.
+        """
         job = _Job(head, blobs, Future())
         try:
             self._jobs.put_nowait(job)
@@ -105,38 +111,44 @@ class Readers:
         for thread in self._threads:
             thread.join()
 
-    def _serve(self, child: Child) -> None:
+    def _serve(self, reader: Child) -> None:
+        child: Child | None = reader
         while job := self._jobs.get():
             if not job.reply.set_running_or_notify_cancel():
                 continue
+            if child is None:
+                job.reply.set_exception(BusyError("the readers are ending", hint="send it again later"))
+                continue
             try:
                 reply = _ask(child, job)
-            except ReaderLostError as error:
-                child.kill()
-                child = self._replacement()
-                job.reply.set_exception(error)
             except EdgeFracError as error:
+                if child.closed:
+                    self.replaced += 1
+                    self._lost.add(threading.current_thread().name)
                 job.reply.set_exception(error)
+                if child.closed:
+                    child = self._replacement()
             else:
                 job.reply.set_result(reply)
-        child.kill()
+        if child:
+            child.kill()
 
-    def _replacement(self) -> Child:
-        """A new reader; where none comes up, for lack of memory, say, it is tried again until one does."""
-        self.replaced += 1
-        self._lost.add(threading.current_thread().name)
-        while True:
-            child = self._child()
+    def _replacement(self) -> Child | None:
+        """A new reader; where none comes up, for lack of memory, say, it is tried again until one does, or the end."""
+        while not self._closed:
+            child = None
             try:
+                child = self._child()
                 _ready(child)
-            except EdgeFracError:
-                child.kill()
-                if self._closed:
-                    return child
+            except Exception as error:
+                log.error("a reader cannot be started (%s); tried again", type(error).__name__)
+                if child:
+                    child.kill()
                 time.sleep(_BEFORE_NEXT_TRY)
             else:
                 self._lost.discard(threading.current_thread().name)
                 return child
+        return None
 
     def _child(self) -> Child:
         return Child(self._reading, ChildLimits(self.limits.seconds, self.limits.megabytes))
@@ -163,5 +175,7 @@ def _ask(child: Child, job: _Job) -> Message:
         raise
     except EdgeFracError as error:
         raise ImageError(error.message, hint=error.hint) from None
+    except MemoryError:  # here, where the answer is heard: the image may be sound
+        raise BusyError("memory is short", hint="send it again later") from None
     except Exception as error:  # its words may be of the image's making
         raise ImageError(f"{NAMELESS}: cannot be read ({type(error).__name__})") from None

@@ -8,9 +8,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edgefrac import durable
 from edgefrac.errors import BusyError, EdgeFracError, OutputError
@@ -18,6 +19,7 @@ from edgefrac.serve.answer import Answer
 from edgefrac.serve.readers import ReaderLostError, Readers
 from edgefrac.serve.state import State, remove, store
 from edgefrac.serve.worklist import Item, Origin, Worklist, new_id
+from edgefrac.shortage import is_memory
 from edgefrac.workers.framing import Message
 
 log = logging.getLogger("edgefrac.serve")
@@ -47,6 +49,14 @@ class Rules:
     keep_seconds: float = 7 * 86400.0
 
 
+class _Read(NamedTuple):
+    """An image that a reader has done with: its numbers lie in ``part``, its answer is in ``done``."""
+
+    item: Item
+    part: Path
+    done: Future[Message]
+
+
 class ReadingRoom:
     """One state folder, its work list and its readers, from ``start`` to ``close``.
 
@@ -61,12 +71,17 @@ class ReadingRoom:
         """Called with each image that is done, from any thread."""
         self._todo: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._at_work = threading.Semaphore(readers.count * 4)
+        self._again: queue.SimpleQueue[tuple[float, str] | None] = queue.SimpleQueue()
         # answers wait for the disk here, and readers read on
-        self._keepers = ThreadPoolExecutor(_KEEPERS, "room-keeper")
+        self._read: queue.SimpleQueue[_Read | None] = queue.SimpleQueue()
         self._closing = threading.Event()
+        # all are there before the first image: where memory is short, none could be started
+        self._keepers = [
+            threading.Thread(target=self._keep_answers, name=f"room-keeper-{n}", daemon=True) for n in range(_KEEPERS)
+        ]
         self._threads = [
             threading.Thread(target=target, name=f"room-{target.__name__}", daemon=True)
-            for target in (self._dispatch, self._clean)
+            for target in (self._dispatch, self._try_again, self._clean)
         ]
 
     def start(self) -> None:
@@ -74,18 +89,19 @@ class ReadingRoom:
         self._recover()
         for id_ in self.worklist.waiting():
             self._todo.put(id_)
-        for thread in self._threads:
+        for thread in (*self._keepers, *self._threads):
             thread.start()
 
     def close(self) -> None:
         """Finish the images at work, and leave the others for the next start."""
         self._closing.set()
         self._todo.put(None)
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        self._again.put(None)
+        _join(self._threads)
         self.readers.close()
-        self._keepers.shutdown()
+        for _ in self._keepers:
+            self._read.put(None)
+        _join(self._keepers)
         self.worklist.close()
         self.state.close()
 
@@ -144,11 +160,15 @@ class ReadingRoom:
             id_ = self._todo.get()
             if id_ is None or self._closing.is_set():
                 return
-            item = self.worklist.item(id_)
-            if item is None or item.state != "waiting":
+            try:
+                item = self.worklist.item(id_)
+                if item and item.state == "waiting":
+                    self._submit(item)
+                else:
+                    self._at_work.release()
+            except Exception as error:  # the disk, or memory
                 self._at_work.release()
-                continue
-            self._submit(item)
+                self._later(id_, error)
 
     def _submit(self, item: Item) -> None:
         part = self.state.images / f".{new_id()}.part"
@@ -167,28 +187,45 @@ class ReadingRoom:
                 # callers who wait for their answer fill the queue; the work list, which nobody waits for, goes behind
                 if self._closing.wait(0.02):
                     return
-        reply.add_done_callback(lambda done: self._keepers.submit(self._finish, item, part, done))
+        reply.add_done_callback(lambda done: self._read.put(_Read(item, part, done)))
 
-    def _finish(self, item: Item, part: Path, done: Future[Message]) -> None:
-        """Keep what a reader said of an image, or try again."""
+    def _keep_answers(self) -> None:
+        while read := self._read.get():
+            try:
+                self._settle(*read)
+            except Exception as error:
+                self._unsettled(read.item, error)
+            finally:
+                remove(read.part)
+                self._at_work.release()
+
+    def _unsettled(self, item: Item, error: Exception) -> None:
+        """An answer that was not kept: because of the disk or memory, or by a fault of ours."""
         try:
-            self._settle(item, part, done)
-        except OutputError as error:
-            log.error("%s; tried again", error.message)
-            threading.Timer(_BEFORE_NEXT_TRY, self._todo.put, (item.id,)).start()
-        except Exception as error:
+            if isinstance(error, OutputError | BusyError) or is_memory(error):
+                raise error
             # its message may be of the image's making
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
             self._refuse(item, _OUR_FAULT)
-        finally:
-            remove(part)
-            self._at_work.release()
+        except Exception as again:
+            self._later(item.id, again)
+
+    def _later(self, id_: str, error: Exception) -> None:
+        cause = error.message if isinstance(error, OutputError | BusyError) else type(error).__name__
+        log.error("image %s: %s; tried again", id_, cause)
+        self._again.put((time.monotonic() + _BEFORE_NEXT_TRY, id_))
+
+    def _try_again(self) -> None:
+        while waits := self._again.get():
+            due, id_ = waits
+            self._closing.wait(max(0.0, due - time.monotonic()))
+            self._todo.put(id_)
 
     def _settle(self, item: Item, part: Path, done: Future[Message]) -> None:
         try:
             head, _ = done.result()
-        except OutputError:
+        except (OutputError, BusyError):
             raise
         except ReaderLostError as error:
             if self.worklist.lost_reader(item.id) < _LOST_READERS:
@@ -223,8 +260,11 @@ class ReadingRoom:
 
     def _clean(self) -> None:
         while not self._closing.wait(_BETWEEN_CLEANINGS):
-            for id_ in self.worklist.done_before(time.time() - self.rules.keep_seconds, _CLEANED_AT_ONCE):
-                self.remove(id_)
+            try:
+                for id_ in self.worklist.done_before(time.time() - self.rules.keep_seconds, _CLEANED_AT_ONCE):
+                    self.remove(id_)
+            except Exception as error:
+                log.error("nothing cleaned away now: %s", type(error).__name__)
 
     def _recover(self) -> None:
         """Bring files and rows together after an end at any moment: what is not in the work list was never promised."""
@@ -244,3 +284,9 @@ class ReadingRoom:
         for id_ in waiting:
             if not (self.state.incoming / id_).is_file():
                 self.worklist.refuse(id_, "the image is no longer on the disk", (), time.time())
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join()

@@ -118,6 +118,9 @@ class Child:
             raise CrashedError(self._how_it_ended()) from None
         except TooSlowError:
             raise self.late() from None
+        except BaseException:  # for want of memory, say: what was half said cannot be taken back
+            self.kill()
+            raise
 
     def hear(self) -> Message | None:
         """Its answer; None where it only opened its service.
@@ -174,6 +177,9 @@ class Child:
             raise CrashedError(self._how_it_ended()) from None
         except TooSlowError:
             raise self.late() from None
+        except BaseException:  # the rest would be taken for the next answer
+            self.kill()
+            raise
         self.deadline = float("inf")
         match head:
             case {"reply": dict(reply)} if self.open:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks.reliability.shortages import full_disk, little_memory, strike, under
+from benchmarks.reliability.outcome import Outcome, little_memory
+from benchmarks.reliability.scarce_room import from_the_start, while_images_come
+from benchmarks.reliability.shortages import full_disk, strike, under
+
+Strike = Callable[[Path, Path, int], Iterator[Outcome]]
 
 
 def test_writing_phantoms(tmp_path: Path) -> None:
@@ -28,6 +32,15 @@ def test_half_files_and_missing_words_are_noticed(tmp_path: Path) -> None:
     assert outcome.status == 2 and len(outcome.faults) == 2
     (dead,) = under("nothing", None, "data phantom", tmp_path, ("sh", "-c", "exit 5", "sh")).faults[2:3]
     assert dead == "status 5"
+
+
+@pytest.mark.parametrize("strike", [from_the_start, while_images_come])
+def test_the_reading_room(strike: Strike, tiny_tflite: Path, tmp_path: Path) -> None:
+    outcomes = list(strike(tiny_tflite, tmp_path, 2))
+    assert [outcome.faults for outcome in outcomes] == [(), ()]
+    scarce, enough = outcomes
+    assert enough.status == 0 and enough.said in ("ready", "13 acknowledged")
+    assert scarce.status == 1 or "connection broken" in scarce.said
 
 
 @pytest.mark.slow

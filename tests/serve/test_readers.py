@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from edgefrac.errors import BusyError, ImageError, ModelFileError, OutputError
 from edgefrac.serve.reader_process import Reading
 from edgefrac.serve.readers import Limits, ReaderLostError, Readers
+from edgefrac.workers import framing
 from edgefrac.workers.child import Child, CrashedError
 from edgefrac.workers.framing import Message
 from edgefrac.workers.limits import Limits as ChildLimits
@@ -60,6 +62,46 @@ def test_a_reader_that_crashes_costs_one_image(make: Make) -> None:
         lost.result(10)
     assert next_.result(30)[0]["answer"]["model"] == "tiny"
     assert (readers.replaced, readers.up) == (1, 1)
+
+
+def test_what_is_lost_is_told_before_another_reader_is_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory is short none comes up, and whoever waits for an answer would wait for ever."""
+    readers = make()
+    (child,) = own_readers()
+    os.kill(child, signal.SIGSTOP)
+    lost = ask(readers, radiograph())
+
+    def no_memory(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("edgefrac.serve.readers._BEFORE_NEXT_TRY", 0.1)
+    with monkeypatch.context() as short:
+        short.setattr("edgefrac.serve.readers.Child", no_memory)
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(ReaderLostError):
+            lost.result(10)
+        next_ = ask(readers, radiograph())
+        assert (readers.replaced, readers.up) == (1, 0)
+        with pytest.raises(TimeoutError):
+            next_.result(0.5)
+    assert next_.result(30)[0]["answer"]["model"] == "tiny"
+
+
+def test_an_answer_that_could_not_be_heard_is_not_the_next_ones(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For want of memory here: it stays in the pipe, and would be taken for that to the next image."""
+
+    def short(*_: object) -> bytes:
+        raise MemoryError
+
+    readers = make()
+    black, noisy = png(np.zeros((48, 48), np.uint8)), radiograph(1)
+    wanted = ask(readers, noisy).result(30)[0]["answer"]["probability"]
+    with monkeypatch.context() as patched:
+        patched.setattr(framing, "_exactly", short)
+        with pytest.raises(BusyError, match="memory is short"):
+            ask(readers, black).result(30)
+    assert ask(readers, noisy).result(30)[0]["answer"]["probability"] == wanted
+    assert ask(readers, black).result(30)[0]["answer"]["probability"] != wanted
 
 
 def test_a_reader_that_stands_still_is_replaced(make: Make) -> None:
