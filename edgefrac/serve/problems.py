@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from edgefrac.errors import BusyError, EdgeFracError, ImageError, OutputError, UsageError
 from edgefrac.serve.documents import Problem
@@ -83,6 +84,10 @@ def install(app: FastAPI) -> None:
         if error.status_code == 405 and (methods := _methods(request)):
             headers["Allow"] = methods
         return problem(error.status_code, _MEANINGS.get(error.status_code, "not possible"), "", headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: Exception) -> Response:
+        return problem(400, "the client went away")  # to nobody; the log gets one line like any other
 
     @app.exception_handler(MemoryError)
     @app.exception_handler(RuntimeError)  # as which a thread that cannot be started is told

@@ -154,6 +154,15 @@ def test_an_image_whose_client_went_away_is_not_read(guarded: Server) -> None:
         assert read() - before == 2
 
 
+def test_a_body_that_breaks_off_is_a_line_in_the_log(guarded: Server) -> None:
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=20) as connection:
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {guarded.token}\r\n"
+        connection.sendall(f"{head}Content-Length: 1000000\r\n\r\n12345".encode())
+        time.sleep(0.2)
+    wait_until(lambda: "POST /v1/predict 400 " in guarded.output)
+    assert "Traceback" not in guarded.output and "internal error" not in guarded.output
+
+
 def test_doctor_reads_an_image(capsys: pytest.CaptureFixture[str]) -> None:
     from edgefrac.prediction import reference_model
     from edgefrac.serve.check import serving as check
