@@ -33,7 +33,7 @@ def outgoing(item: Item, envelope: Envelope, path: Path) -> list[bytes]:
     if not item.answer.scale:
         return [report]
     picture = overlay(item.answer, numbers.raster(path), numbers.evidence(path))
-    return [secondary_capture(envelope, np.asarray(picture), origin), report]
+    return [secondary_capture(envelope, np.asarray(picture), origin, item.answer.identifying), report]
 
 
 def make_ready() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
+from edgefrac.imaging.burned_in import RECOGNISABLE
 from edgefrac.serve.dicom.derived import (
     PRIVATE_SCHEME,
     coded,
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 _SERIES = 8000
 
 
-def secondary_capture(envelope: Envelope, picture: NDArray[np.uint8], origin: Origin) -> bytes:
+def secondary_capture(
+    envelope: Envelope, picture: NDArray[np.uint8], origin: Origin, identifying: str | None = None
+) -> bytes:
     """``picture``, the overlay as uint8 [H, W, 3] with its caption burned in, as a DICOM file of the envelope's study.
 
-    Whether text in it could identify the patient is said only where the source says so of itself: EdgeFrac's caption
-    names nobody, but a source's own annotation is still in the picture.
+    EdgeFrac's caption names nobody, but a source's own annotation is still in the picture. Of that it says what the
+    source says of itself, and YES where ``identifying`` (as in ``answer.Answer``) has found text.
     """
     from pydicom.uid import SecondaryCaptureImageStorage
 
@@ -52,6 +55,10 @@ def secondary_capture(envelope: Envelope, picture: NDArray[np.uint8], origin: Or
     dataset.ContentDate = dataset.DateOfSecondaryCapture = local.strftime("%Y%m%d")
     dataset.ContentTime = dataset.TimeOfSecondaryCapture = local.strftime("%H%M%S")
     dataset.ImageComments = NOT_A_MEDICAL_DEVICE
+    if identifying:
+        dataset.ImageComments += f" Look before you pass the picture on: {identifying}"
+        if identifying != RECOGNISABLE:
+            dataset.BurnedInAnnotation = "YES"
     dataset.ContributingEquipmentSequence = [contributing_equipment(origin)]
     _derivation(dataset, envelope, origin)
     _pixels(dataset, picture)

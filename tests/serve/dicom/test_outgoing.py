@@ -17,6 +17,7 @@ from highdicom.sr import srread
 from PIL import Image
 
 from edgefrac.contract import NOT_A_MEDICAL_DEVICE
+from edgefrac.imaging.burned_in import RECOGNISABLE
 from edgefrac.serve.dicom.envelope import Envelope, envelope_of
 from edgefrac.serve.dicom.outgoing import outgoing
 from edgefrac.serve.numbers import evidence as evidence_of
@@ -137,6 +138,23 @@ def test_annotation_is_said_only_where_the_source_says_it(says: str | None, phan
     made = pydicom.dcmread(io.BytesIO(file))
     assert made.get("BurnedInAnnotation") == says
     assert made.get("RecognizableVisualFeatures") == says
+
+
+@needs("dciodvfy")
+@pytest.mark.parametrize(
+    ("found", "says"), [("there may be burned-in text (top left)", "YES"), (RECOGNISABLE, "NO"), (None, "NO")]
+)
+def test_text_that_was_found_in_the_picture_is_said(
+    found: str | None, says: str, phantoms: Phantoms, tmp_path: Path
+) -> None:
+    source = phantoms["xray"][0].read_bytes()
+    file = sent(source, tmp_path / "numbers", identifying=found)[0]
+    made = pydicom.dcmread(io.BytesIO(file))
+    assert made.BurnedInAnnotation == says
+    caution = f" Look before you pass the picture on: {found}"
+    assert made.ImageComments.endswith(caution if found else "treatment decisions.")
+    one = written(tmp_path / "out", source, file)
+    assert set(complaints(one[1])) <= set(complaints(one[0]))
 
 
 def test_of_a_multi_frame_image_the_first_frame_is_meant(phantoms: Phantoms, tmp_path: Path) -> None:
