@@ -82,9 +82,9 @@ class Explained:
 
 def explain(session: Session, path: str | Path, window: WindowChoice | None = None) -> ExplanationRow:
     """What the model sees on one image file; raises ImageError, and UsageError for a model without evidence map."""
-    from edgefrac.imaging.read import read_radiograph
+    from edgefrac.imaging.guarded import read_guarded
 
-    return explained(session, read_radiograph(Path(path), window=window), Path(path)).row
+    return explained(session, read_guarded(Path(path), window=window), Path(path)).row
 
 
 def explained(session: Session, radiograph: Radiograph, path: Path) -> Explained:

@@ -176,9 +176,9 @@ def predict_file(
     Raises nothing that is the image's fault: an unreadable image gives a row with ``error``.
     ``OutputError`` (an overlay that cannot be written) does stop the run, since it would stop every image.
     """
-    from edgefrac.imaging.read import read_radiograph
+    from edgefrac.imaging.guarded import read_guarded
 
-    read = partial(read_radiograph, Path(path), window=window)
+    read = partial(read_guarded, Path(path), window=window)
     row, overlay = predict_read(session, str(path), read, drawing=overlays is not None)
     if overlays is not None and overlay:
         row["overlay"] = str(overlays.write(overlay, Path(path)))

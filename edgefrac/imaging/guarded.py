@@ -1,4 +1,4 @@
-"""Bytes -> radiograph by a process of their own, which they may crash: what reads data sets survives every file.
+"""File or bytes -> radiograph by a process of their own, which they may crash: whoever reads here survives every file.
 
 One such process is started with the first image and serves this one until it ends. A process that is guarded itself
 decodes by itself.
@@ -10,12 +10,16 @@ import os
 import threading
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any
 
 from edgefrac.errors import ImageError
 from edgefrac.imaging.message import from_message, to_message
 from edgefrac.imaging.radiograph import Radiograph
+from edgefrac.imaging.voi import WindowChoice
 from edgefrac.workers.child import Answering, Child, ChildLostError
 from edgefrac.workers.child_process import is_guarded
+from edgefrac.workers.framing import Message
 from edgefrac.workers.limits import Limits
 
 
@@ -27,7 +31,12 @@ class Decoding:
         """Load the decoders."""
         from edgefrac.imaging.read import decode_radiograph
 
-        return lambda head, blobs: to_message(decode_radiograph(blobs[0], head["name"]))
+        def answer(head: dict[str, Any], blobs: list[bytes]) -> Message:
+            window = head["window"]
+            window = tuple(window) if isinstance(window, list) else window
+            return to_message(decode_radiograph(blobs[0], head["name"], window=window))
+
+        return answer
 
 
 class Decoder:
@@ -38,11 +47,11 @@ class Decoder:
         self._child: Child | None = None
         self._lock = threading.Lock()  # one image at a time
 
-    def decode(self, data: bytes, name: str) -> Radiograph:
+    def decode(self, data: bytes, name: str, window: WindowChoice | None = None) -> Radiograph:
         """As ``decode_guarded``."""
         with self._lock:
             try:
-                child = self._told(data, name)
+                child = self._told({"name": name, "window": window}, data)
                 answer = child.hear()
                 assert answer is not None
                 try:
@@ -61,8 +70,7 @@ class Decoder:
                 self._child.close()
                 self._child = None
 
-    def _told(self, data: bytes, name: str) -> Child:
-        head = {"name": name}
+    def _told(self, head: dict[str, Any], data: bytes) -> Child:
         child = self._ready()
         try:
             child.tell(head, [data])
@@ -85,7 +93,14 @@ class Decoder:
             self._child.kill()
 
 
-def decode_guarded(data: bytes, name: str) -> Radiograph:
+def read_guarded(path: Path, *, window: WindowChoice | None = None) -> Radiograph:
+    """As ``read_radiograph``, in the guarded process of this one."""
+    from edgefrac.imaging.read import read_bytes
+
+    return decode_guarded(read_bytes(path), str(path), window=window)
+
+
+def decode_guarded(data: bytes, name: str, *, window: WindowChoice | None = None) -> Radiograph:
     """As ``decode_radiograph``, in the guarded process of this one.
 
     What crashes it, or takes more time or memory than ``Limits`` allow, is an ``ImageError``. Raises ``WorkersError``
@@ -94,8 +109,8 @@ def decode_guarded(data: bytes, name: str) -> Radiograph:
     if is_guarded():
         from edgefrac.imaging.read import decode_radiograph
 
-        return decode_radiograph(data, name)
-    return _decoder.decode(data, name)
+        return decode_radiograph(data, name, window=window)
+    return _decoder.decode(data, name, window)
 
 
 _decoder: Decoder

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -61,9 +62,12 @@ def release(trained: Trained, out: Path, *, note: Note, track: Track, resume: bo
 
     Raises CheckpointError, ConversionError, ImageError, OutputError.
     """
-    network, info = make_exportable(trained, out, note=note, track=track, resume=resume, progress=progress)
-    note(f"measuring on {len(trained.dataset)} held-out radiographs")
-    metrics = evaluate(open_session(out, threads=2), trained.dataset, track=track)
+    # elsewhere first: a run that is resumed takes what has the name for whole
+    with TemporaryDirectory(prefix="edgefrac-") as folder:
+        unmeasured = Path(folder) / out.name
+        network, info = make_exportable(trained, unmeasured, note=note, track=track, resume=resume, progress=progress)
+        note(f"measuring on {len(trained.dataset)} held-out radiographs")
+        metrics = evaluate(open_session(unmeasured, threads=2), trained.dataset, track=track)
     metrics.pop("model_sha256")  # of a file that does not hold its own figures yet
     info = info.model_copy(update={"metrics": metrics})
     save_checkpoint(out, network, info, half=True)
@@ -84,7 +88,9 @@ def make_exportable(
     images = np.stack([preprocess(sample.read().pixels, info.input_size) for sample in chosen])
     if trained.recipe.int8.epochs:
         note(f"preparing for int8, with {len(chosen)} training radiographs to equalize by")
-        _prepare_for_int8(network, trained, images, out.parent / "int8", resume=resume, progress=progress)
+        _prepare_for_int8(
+            network, trained, images, trained.checkpoint.parent / "int8", resume=resume, progress=progress
+        )
     halve(network)
     info = info.model_copy(
         update={"recipe": trained.recipe.model_dump(mode="json"), "architecture": network.architecture, "metrics": {}}

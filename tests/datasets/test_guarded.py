@@ -23,12 +23,14 @@ from edgefrac.datasets import open_dataset
 from edgefrac.datasets.sample import FileReader, ZipReader
 from edgefrac.errors import ImageError, MissingDecoderError
 from edgefrac.evaluation import collect
+from edgefrac.explanation import explain
 from edgefrac.imaging import guarded
-from edgefrac.imaging.guarded import Decoder
+from edgefrac.imaging.guarded import Decoder, read_guarded
 from edgefrac.imaging.message import from_message, to_message
 from edgefrac.imaging.radiograph import Radiograph
 from edgefrac.imaging.read import decode_radiograph, read_radiograph
-from edgefrac.prediction import load
+from edgefrac.imaging.voi import WindowChoice
+from edgefrac.prediction import load, predict_file
 from edgefrac.progress import silent
 from edgefrac.training.cache import pack
 from edgefrac.workers.framing import Message
@@ -119,6 +121,16 @@ def test_what_verifies_and_exports_counts_them_as_unreadable(harmful: Path, tiny
     assert collection.unreadable == _named(harmful) and len(collection.cases) == 4
 
 
+def test_calls_from_python_survive_them(harmful: Path, tiny_tflite: Path) -> None:
+    session = load(tiny_tflite)
+    for line in _named(harmful):
+        path, _, _ = line.partition(": ")
+        assert predict_file(session, path)["error"] == line
+        with pytest.raises(ImageError, match=line):
+            explain(session, path)
+    assert predict_file(session, harmful / "normal" / "a.png")["probability"] > 0
+
+
 def test_the_next_image_gets_a_new_process(harmful: Path, decoder: Decoder) -> None:
     good, bad = FileReader(harmful / "normal" / "a.png"), FileReader(harmful / "normal" / "b.png")
     for _ in range(2):
@@ -195,6 +207,14 @@ def test_radiographs_are_the_same_to_the_last_field(kind: str, tmp_path: Path) -
     direct, other = read_radiograph(path), FileReader(path).read()
     assert _facts(other) == _facts(direct) and repr(other) == repr(direct)
     assert (direct.depth is not None) == (kind.endswith(("16-bit PNG", "DICOM", "CT")))
+
+
+@pytest.mark.parametrize("window", [(300.0, 1500.0), "bone"])
+def test_a_window_counts_there_too(window: WindowChoice, tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(FILES["windowed CT"]())
+    windowed = read_guarded(path, window=window)
+    assert _facts(windowed) == _facts(read_radiograph(path, window=window)) != _facts(read_guarded(path))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", FILES["PNG"]()[:300], FILES["DICOM"]()[:1500], bytes(99)])

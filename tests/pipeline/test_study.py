@@ -57,6 +57,22 @@ def test_the_fold_of_a_stored_split_is_held_out(stored: Path, tmp_path: Path) ->
     assert info.ranges and info.metrics["n"] == len(validation["ids"])
 
 
+def test_a_release_has_its_name_when_it_is_measured_and_not_before(tmp_path: Path, monkeypatch: Any) -> None:
+    """Or a run that was killed between would be gone on with as if it were done."""
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    request = StudyRequest(RECIPE, PHANTOMS, tmp_path, resume=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("edgefrac.pipeline.release.evaluate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(request, note=lambda _: None, track=silent, progress=False)
+    assert not list(tmp_path.rglob("release*"))
+    result = run_study(request, note=lambda _: None, track=silent, progress=False)
+    assert read_info(Path(result["release"])).metrics["n"]
+
+
 def test_a_split_is_found_beside_its_recipe(stored: Path, tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"data": Data(split=stored.name)})
     request = StudyRequest(recipe, PHANTOMS, tmp_path, recipe_folder=stored.parent)
