@@ -46,9 +46,8 @@ def open_study(recipe: SweepRecipe, url: str) -> Iterator[optuna.Study]:
             directions=[DIRECTIONS[objective] for objective in recipe.objectives],
             load_if_exists=True,
         )
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if alone else ():
-            study.tell(trial.number, state=TrialState.FAIL)
-            retry(study, trial)
+        if alone:
+            _retry_what_was_running(study)
         yield study
 
 
@@ -66,8 +65,23 @@ def require_same(study: optuna.Study, identity: Mapping[str, Any]) -> None:
 
 
 def retry(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> None:
-    """Let the values of ``trial`` be tried again."""
-    study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+    """Let the values of ``trial`` be tried again; those that it had not drawn yet will be those that it would have."""
+    study.enqueue_trial(trial.params, user_attrs={RETRY_OF: _drawn_by(trial)})
+
+
+def _drawn_by(trial: FrozenTrial | optuna.Trial) -> int:
+    """The number of the trial that drew the values first."""
+    return int(trial.user_attrs.get(RETRY_OF, trial.number))
+
+
+def _retry_what_was_running(study: optuna.Study) -> None:
+    trials = study.get_trials(deepcopy=False)
+    waiting = {_drawn_by(trial) for trial in trials if trial.state == TrialState.WAITING}  # a kill may have come here
+    for trial in trials:
+        if trial.state == TrialState.RUNNING:
+            if _drawn_by(trial) not in waiting:
+                retry(study, trial)
+            study.tell(trial.number, state=TrialState.FAIL)
 
 
 def suggest(trial: optuna.Trial, search: Mapping[str, Parameter]) -> dict[str, Value]:
@@ -85,9 +99,10 @@ def _suggest(trial: optuna.Trial, key: str, parameter: Parameter) -> Value:
 
 
 class SeededByTrial(BaseSampler):
-    """Optuna's TPE, with randomness from the seed and the number of the trial alone.
+    """Optuna's TPE, with randomness from the seed and how many trials drew before alone.
 
-    So a sweep that goes on, or another machine, does not draw again what was drawn before.
+    So a sweep that goes on, or another machine, does not draw again what was drawn before, and one that was interrupted
+    draws what it would have drawn.
     """
 
     def __init__(self, seed: int, startup: int) -> None:
@@ -96,23 +111,26 @@ class SeededByTrial(BaseSampler):
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As TPE."""
-        return self._tpe(trial, "").infer_relative_search_space(study, trial)
+        return self._tpe(study, trial, "").infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As TPE."""
-        return self._tpe(trial, "").sample_relative(study, trial, search_space)
+        return self._tpe(study, trial, "").sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """As TPE."""
-        return self._tpe(trial, param_name).sample_independent(study, trial, param_name, param_distribution)
+        return self._tpe(study, trial, param_name).sample_independent(study, trial, param_name, param_distribution)
 
-    def _tpe(self, trial: FrozenTrial, name: str) -> TPESampler:
-        seed = zlib.crc32(f"{self.seed}/{trial.number}/{name}".encode())
-        return TPESampler(seed=seed, n_startup_trials=self.startup)
+    def _tpe(self, study: optuna.Study, trial: FrozenTrial, name: str) -> TPESampler:
+        first = _drawn_by(trial)
+        before = sum(
+            other.number < first and RETRY_OF not in other.user_attrs for other in study.get_trials(deepcopy=False)
+        )
+        return TPESampler(seed=zlib.crc32(f"{self.seed}/{before}/{name}".encode()), n_startup_trials=self.startup)
 
 
 @contextlib.contextmanager

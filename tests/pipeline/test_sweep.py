@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
+from optuna.trial import TrialState
 
 from edgefrac.pipeline.sweep import front
-from edgefrac.pipeline.sweep_recipe import SweepRecipe
-from edgefrac.pipeline.sweep_storage import open_study, suggest
+from edgefrac.pipeline.sweep_recipe import SweepRecipe, Value
+from edgefrac.pipeline.sweep_storage import open_study, retry, suggest
 from edgefrac.pipeline.sweep_trial import latencies
 from edgefrac.reporting.pareto import Point, draw_pareto
 
@@ -54,17 +55,17 @@ def test_another_objective_widens_the_front() -> None:
     assert front(rows, ("auroc",)) == [0]
 
 
+def _objective(values: Mapping[str, Value]) -> list[float]:
+    return [float(values["evidence.weight"]), float(values["optimiser.batch_size"])]
+
+
 def drawn(folder: Path, sessions: int) -> list[dict[str, Any]]:
     """Parameters of twelve trials, run in so many sessions one after the other."""
     url = f"sqlite:///{folder / 'sweep.db'}"
 
-    def objective(trial: optuna.Trial) -> list[float]:
-        values = suggest(trial, RECIPE.search)
-        return [float(values["evidence.weight"]), float(values["optimiser.batch_size"])]
-
     for _ in range(sessions):
         with open_study(RECIPE, url) as study:
-            study.optimize(objective, n_trials=12 // sessions)
+            study.optimize(lambda trial: _objective(suggest(trial, RECIPE.search)), n_trials=12 // sessions)
             trials = study.get_trials()
     return [trial.params for trial in trials]
 
@@ -79,6 +80,22 @@ def test_a_sweep_in_parts_draws_what_it_draws_in_one_go(tmp_path: Path) -> None:
     assert all(params["optimiser.batch_size"] % 4 == 0 for params in whole)
     # evenly over the logarithm: about half of them in each decade
     assert 3 <= sum(params["optimiser.learning_rate"] < 1e-3 for params in whole) <= 9
+
+
+@pytest.mark.parametrize("drawn_values", [0, 1, 3, 4])
+def test_a_sweep_that_was_killed_draws_what_it_would_have_drawn(drawn_values: int, tmp_path: Path) -> None:
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    url, some = f"sqlite:///{tmp_path / 'killed' / 'sweep.db'}", dict(list(RECIPE.search.items())[:drawn_values])
+    whole, ended = drawn(tmp_path / "whole", 1), []
+    for _ in range(6):
+        with open_study(RECIPE, url) as study:
+            study.optimize(lambda trial: _objective(suggest(trial, RECIPE.search)), n_trials=2)
+            suggest(study.ask(), some)  # and there it was killed, once between two calls of the next start
+            ended = [trial.params for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+            if len(ended) == 6:
+                retry(study, next(iter(study.get_trials(states=(TrialState.RUNNING,)))))
+    assert ended == whole
 
 
 def test_sessions_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
