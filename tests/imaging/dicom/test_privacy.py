@@ -142,7 +142,10 @@ def test_a_series_is_told_apart_without_being_named(planted: tuple[Dataset, list
     assert ds.SeriesInstanceUID not in repr(place)
 
 
-def test_pydicom_may_speak_again_afterwards(caplog: pytest.LogCaptureFixture) -> None:
+def test_pydicom_may_speak_again_afterwards(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    pydicom = logging.getLogger("pydicom")  # which a server in this process has hushed for good
+    monkeypatch.setattr(pydicom, "propagate", True)
+    caplog.set_level(logging.WARNING, "pydicom")
     decode_radiograph(dicom(STORED), "a.dcm")
     logging.getLogger("pydicom.pixels").warning("heard")
     assert "heard" in caplog.text
