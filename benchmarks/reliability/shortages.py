@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "sweep": ("sweep", "sweep.yaml", "--out", "out/sweep", "--trials", "1"),
 }
 SERVE = "serve"
+_PATIENCE = 300  # seconds
 
 
 def under(shortage: str, limit: Callable[[], None] | None, command: str, work: Path, prefix: Sequence[str]) -> Outcome:
@@ -55,23 +56,29 @@ def under(shortage: str, limit: Callable[[], None] | None, command: str, work: P
     before = digests(out)
     temporary = work / "temporary"
     temporary.mkdir(exist_ok=True)
-    done = subprocess.run(
+    process = subprocess.Popen(
         [*prefix, *edgefrac(*COMMANDS[command])],
         cwd=work,
         env=environment(TMPDIR=str(temporary)),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         preexec_fn=limit,
-        timeout=600,
     )
+    try:
+        _, said = process.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, said = process.communicate()
+        return Outcome(command, shortage, process.returncode, said, (f"not ended after {_PATIENCE} s",))
     faults = [*broken(out), *(f"left: {name}" for name in unfinished(out))]
-    if done.returncode:
+    if process.returncode:
         after = digests(out)
         faults += [f"changed: {name}" for name, digest in before.items() if after.get(name) != digest]
-        faults += list(misspoken(done.returncode, done.stderr))
-    errors = [line for line in done.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
-    said = "; ".join(errors) or (done.stderr.strip().splitlines() or [""])[-1]
-    return Outcome(command, shortage, done.returncode, said, tuple(faults))
+        faults += list(misspoken(process.returncode, said))
+    errors = [line for line in said.splitlines() if line.startswith(("error: ", "hint: "))]
+    words = "; ".join(errors) or (said.strip().splitlines() or [""])[-1]
+    return Outcome(command, shortage, process.returncode, words, tuple(faults))
 
 
 def full_disk(size: int) -> Callable[[], None]:

@@ -30,6 +30,7 @@ from edgefrac.cli import (
 )
 from edgefrac.cli.endings import InterruptedBySignal, ended_by_signals, go_on, want_of_means
 from edgefrac.errors import EdgeFracError, MissingExtraError
+from edgefrac.shortage import require_memory
 
 app = typer.Typer(
     name="edgefrac",
@@ -87,6 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _status(given: list[str], debug: bool) -> int:
     try:
         with ended_by_signals():
+            require_memory()
             app(given, prog_name="edgefrac")
     except InterruptedBySignal as interrupted:
         _say(given, EdgeFracError(f"ended by {interrupted.name}", hint=go_on(given)))

@@ -84,14 +84,22 @@ def _agrees(detail: dict[str, Any], shape: tuple[int, ...], dtype: type) -> bool
 
 
 def make_interpreter(model: bytes, threads: int, kernels: str = "AUTO") -> Any:
-    """An allocated interpreter for a file's bytes; raises ``RuntimeError`` or ``ValueError`` for a damaged file."""
+    """An allocated interpreter for a file's bytes.
+
+    Raises ``RuntimeError`` or ``ValueError`` for a damaged file, ``MemoryError`` where memory is short.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with quiet_native_log():
         interpreter = Interpreter(
             model_content=model, num_threads=threads, experimental_op_resolver_type=OpResolverType[kernels]
         )
-        interpreter.allocate_tensors()
+        try:
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            if not str(error):  # LiteRT names every reason but this one
+                raise MemoryError from error
+            raise
     return interpreter
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +17,10 @@ import pytest
 
 from edgefrac.cli import main
 from edgefrac.errors import ImageError, OutputError
+from edgefrac.shortage import require_memory
 from tests.cli.test_main import _fail_with
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def _said(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
@@ -136,3 +141,21 @@ def test_standard_output_on_a_full_disk(arguments: list[str], unbuffered: str) -
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
     if arguments[0] != "predict":  # which prints nothing there
         assert done.stderr.count("error: standard output") == 1 and "No space left on device" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere data has no limit that is kept")
+@pytest.mark.parametrize(("threads", "mebibytes"), [(1, 70), (1, 90), (2, 120), (2, 165)])
+def test_a_limit_under_which_openblas_would_ask_for_ever(threads: int, mebibytes: int) -> None:
+    limit = partial(resource.setrlimit, resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "edgefrac", "bench", "nothing.tflite"]  # which imports SciPy before it looks
+    done = subprocess.run(command, preexec_fn=limit, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: not enough memory for edgefrac bench\nhint: end other programs")
+
+
+@pytest.mark.parametrize("threads", ["1", "3", "many", ""])
+def test_without_a_limit_nothing_is_asked(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setattr(mmap, "mmap", None)
+    require_memory()

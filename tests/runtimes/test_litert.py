@@ -11,7 +11,7 @@ import pytest
 
 from edgefrac.contract import Contract, Output
 from edgefrac.errors import ModelFileError
-from edgefrac.runtimes.litert import LiteRTSession
+from edgefrac.runtimes.litert import LiteRTSession, make_interpreter
 from edgefrac.runtimes.session import open_session
 from tests import tflite_model
 
@@ -119,3 +119,15 @@ def _write(folder: Path, contract: Contract) -> Path:
     path = folder / "broken.tflite"
     path.write_bytes(tflite_model.build(contract))
     return path
+
+
+@pytest.mark.parametrize(("said", "meant"), [("", MemoryError), ("Didn't find op for builtin opcode", RuntimeError)])
+def test_want_of_memory_is_told_without_words(
+    said: str, meant: type[Exception], tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter.allocate_tensors", fail)
+    with pytest.raises(meant):
+        make_interpreter(tiny_tflite.read_bytes(), 1)
