@@ -258,8 +258,9 @@ def require_both_classes(name: str, collection: Collection) -> None:
         return
     what = "only one class" if labels else "no radiograph"
     rest = f"{collection.left_out} seen in training, {len(collection.unreadable)} unreadable"
-    hint = "--include-seen counts what the model was trained on too" if collection.left_out else ""
-    raise DatasetError(f"{name}: {what} to evaluate on ({len(collection.cases)} used, {rest})", hint=hint)
+    hints = ["--include-seen counts what the model was trained on too"] if collection.left_out else []
+    hints += [f"the first unreadable one: {problem}" for problem in collection.unreadable[:1]]
+    raise DatasetError(f"{name}: {what} to evaluate on ({len(collection.cases)} used, {rest})", hint="; ".join(hints))
 
 
 def case_figures(cases: Sequence[Case], probability: NDArray[np.float32], threshold: float) -> Figures:

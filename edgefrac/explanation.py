@@ -195,7 +195,7 @@ def explain_guarded(
     except UnopenedError as error:
         raise unopened(", ".join(map(str, models)), error.reason) from None
     except ChildLostError as error:
-        raise ImageError(f"{image}: {error.reason}") from None
+        raise ImageError(f"{image}: {error.reason}", hint=error.hint) from None
     finally:
         child.kill()
     return rows, b"".join(blobs)

@@ -28,13 +28,19 @@ def is_memory(error: BaseException | None) -> bool:
         return is_memory(error.__cause__)
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
+    if isinstance(error, SystemError) and _limited():  # "error return without exception set": an extension's malloc
+        return True
     return bool(_OUT_OF_MEMORY.search(str(error))) or is_memory(error.__cause__)
+
+
+def _limited() -> bool:
+    limits = (resource.getrlimit(which)[0] for which in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
+    return any(limit != resource.RLIM_INFINITY for limit in limits)
 
 
 def require_memory() -> None:
     """Raise MemoryError where a limit leaves too little to load SciPy, whose OpenBLAS would ask for it for ever."""
-    limits = (resource.getrlimit(which)[0] for which in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
-    if all(limit == resource.RLIM_INFINITY for limit in limits):
+    if not _limited():
         return
     threads = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or ""
     wanted = _A_THREAD * max(1, int(threads) if threads.isdecimal() else os.cpu_count() or 1)

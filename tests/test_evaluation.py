@@ -152,6 +152,13 @@ def test_nothing_left_points_to_include_seen(tmp_path: Path) -> None:
     assert "--include-seen" in caught.value.hint
 
 
+def test_nothing_left_for_nothing_could_be_read_says_why(session: Session) -> None:
+    broken = tuple(Sample(id=str(n), label=n % 2, reader=Broken(), group=str(n)) for n in range(3))
+    with pytest.raises(DatasetError, match=r"no radiograph .*3 unreadable") as caught:
+        evaluate(session, Dataset("broken", broken))
+    assert "broken.png: cut short" in caught.value.hint
+
+
 def test_several_models_see_the_same_radiographs_in_one_pass(session: Session, tiny_tflite: Path) -> None:
     found = collect([session, open_session(tiny_tflite)], _dataset().samples)
     first, second = found.answers

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 _MEMORY = (24, 3000)
 """MiB: from less than Python needs to start, to more than any command takes."""
-_LIBRARIES = ("OpenBLAS error", "memory allocation of ")
-"""Last words of OpenBLAS, and of libraries in Rust: they end the process themselves."""
+_LIBRARIES = ("memory allocation of ", "std::bad_alloc", "thread-local data: ABORT", "LLVM ERROR: ")
+"""Last words of libraries in Rust and C++, of the C library and of LLVM, which end the process themselves."""
 
 
 @dataclass(frozen=True)

@@ -76,13 +76,17 @@ def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError |
     if isinstance(error, OutputError) and _name(arguments) != "serve":  # whose errors of this kind come at its start
         hint = "; then ".join(filter(None, (error.hint, go_on(arguments))))
         return OutputError(error.message, hint=hint)
+    if isinstance(error, FileNotFoundError) and "usable temporary directory" in str(error):
+        hint = "; then ".join(
+            filter(None, ("free some space, or name a folder that has some by TMPDIR", go_on(arguments)))
+        )
+        return OutputError("temporary files cannot be written anywhere", hint=hint)
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        import tempfile
         from pathlib import Path
 
         from edgefrac import durable
 
-        unnamed = f"standard output, or a temporary file in {tempfile.gettempdir()}"
+        unnamed = "standard output, or a temporary file"
         where = Path(error.filename if isinstance(error.filename, str) else unnamed)
         return want_of_means(durable.refused(where, error), arguments)
     return None

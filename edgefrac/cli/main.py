@@ -30,7 +30,7 @@ from edgefrac.cli import (
 )
 from edgefrac.cli.endings import InterruptedBySignal, ended_by_signals, go_on, want_of_means
 from edgefrac.errors import EdgeFracError, MissingExtraError
-from edgefrac.shortage import require_memory
+from edgefrac.shortage import is_memory, require_memory
 
 app = typer.Typer(
     name="edgefrac",
@@ -98,6 +98,8 @@ def _status(given: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
+        if is_memory(error):  # what libraries tidy up at the end fails then as well
+            sys.unraisablehook = lambda _: None
         told = _in_plain_words(error, given)
         _say(given, told)
         return told.exit_status

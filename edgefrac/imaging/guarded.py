@@ -59,7 +59,7 @@ class Decoder:
                 except ValueError:
                     raise child.nonsense() from None
             except ChildLostError as error:
-                raise ImageError(f"{name}: {error.reason}") from None
+                raise ImageError(f"{name}: {error.reason}", hint=error.hint) from None
             finally:
                 self._leave_nothing_unheard()
 

@@ -42,7 +42,9 @@ class Service(Protocol):
 
 
 class ChildLostError(Exception):
-    """A child that gave no answer; says why."""
+    """A child that gave no answer; says why, and the next step where there is one."""
+
+    hint = ""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -59,6 +61,8 @@ class LateError(ChildLostError):
 
 class OverMemoryError(ChildLostError):
     """It needs more memory than it may have; it goes on with the next message."""
+
+    hint = "a smaller image needs less; end other programs, or take a machine with more memory"
 
 
 class UnopenedError(WorkersError):
@@ -187,11 +191,12 @@ class Child:
             case {"opened": True} if not self.open:
                 self.open = True
                 return None
-            case {"memory": True}:
+            case {"memory": "limit"}:
                 limits = self.limits
-                raise OverMemoryError(
-                    f"it needs more than {limits.megabytes if self.open else limits.opening_megabytes} MB of memory"
-                )
+                megabytes = limits.megabytes if self.open else limits.opening_megabytes
+                raise OverMemoryError(f"it needs more than {megabytes} MB of memory")
+            case {"memory": "parent"}:
+                raise OverMemoryError("it needs more memory than this process and those that it starts may have")
             case {"raised": document}:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     raise recreated(document)

@@ -17,7 +17,6 @@ from edgefrac.workers.framing import Message, SpokeNoMoreError, receive, send
 from edgefrac.workers.limits import Held, Limits
 from edgefrac.workers.raised import described
 
-_OUT_OF_MEMORY: Message = ({"memory": True}, [])
 _guarded = False
 
 
@@ -39,39 +38,43 @@ def main() -> None:
         head, (service,) = receive(pipe_in)
         _end_with_parent(pipe_in)
         held = Held(Limits(**head["limits"]))
-        do, said = _open(service, nowhere)
+        do, said = _open(service, nowhere, held)
         send(pipe_out, *said)
         if do is not None:
             held.opened()
             while True:
                 message = receive(pipe_in)
                 held.begin()
-                reply = _reply(do, *message)
+                reply = _reply(do, *message, held)
                 held.end()
                 send(pipe_out, *reply)
     sys.stderr.flush()
     os._exit(0)  # what runtimes would tidy up now, nobody needs
 
 
-def _open(service: bytes, nowhere: int) -> tuple[Any, Message]:
+def _open(service: bytes, nowhere: int, held: Held) -> tuple[Any, Message]:
     """What answers, and the message that says so or why not."""
     try:
         with _unheard(nowhere):
             return pickle.loads(service).open(), ({"opened": True}, [])  # the parent's own, see ``child``
     except MemoryError:
-        return None, _OUT_OF_MEMORY
+        return None, _out_of_memory(held)
     except Exception as error:
         return None, ({"raised": described(error)}, [])
 
 
-def _reply(do: Any, head: dict[str, Any], blobs: list[bytes]) -> Message:
+def _reply(do: Any, head: dict[str, Any], blobs: list[bytes], held: Held) -> Message:
     try:
         answer, parts = do(head, blobs)
     except MemoryError:
-        return _OUT_OF_MEMORY
+        return _out_of_memory(held)
     except Exception as error:
         return {"raised": described(error)}, []
     return {"reply": answer}, parts
+
+
+def _out_of_memory(held: Held) -> Message:
+    return {"memory": "limit" if held.own else "parent"}, []
 
 
 @contextmanager

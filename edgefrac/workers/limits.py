@@ -38,6 +38,8 @@ class Held:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self.own = True
+        """Whether the limit of memory is one of ``limits``, and not a lower one that the parent has as well."""
         self._inherited = resource.getrlimit(resource.RLIMIT_DATA)
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_FSIZE, limits.written_megabytes << 20)
@@ -61,8 +63,9 @@ class Held:
         """Let the process allocate so much more than it has now."""
         used = _data_bytes()
         if used is not None:
-            soft, hard = self._inherited
-            resource.setrlimit(resource.RLIMIT_DATA, (_least(used + (megabytes << 20), soft), hard))
+            wanted, (soft, hard) = used + (megabytes << 20), self._inherited
+            self.own = _least(wanted, soft) == wanted
+            resource.setrlimit(resource.RLIMIT_DATA, (_least(wanted, soft), hard))
 
 
 def _lower(which: int, limit: int) -> None:

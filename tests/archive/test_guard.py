@@ -79,13 +79,17 @@ def test_explain_says_what_became_of_its_image(name: str, cause: str, images: Pa
     done = _edgefrac("explain", image, "--model", tiny_tflite, "--out", images / "x.png")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {image}: ") and cause in done.stderr
-    assert len(done.stderr.splitlines()) == 1 and not (images / "x.png").exists()
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == (
+        ["error", "hint"] if name == "d" else ["error"]
+    )
+    assert not (images / "x.png").exists()
 
 
 def test_an_image_that_hangs_is_given_up(images: Path, tiny_tflite: Path) -> None:
     hanging = images / "normal" / "b.png"
     hanging.write_bytes(png(noise(64, HANG)))
+    before = set(children(os.getpid()))
     rows = predict_files(tiny_tflite, [images / "normal"], runner=Pool(1, Limits(seconds=2.0)))
     assert rows[1]["error"] == f"{hanging}: no answer within 2 seconds"
     assert ["error" in row for row in rows] == [False, True, False, True, False]
-    assert children(os.getpid()) == []
+    assert set(children(os.getpid())) <= before

@@ -17,10 +17,16 @@ import pytest
 
 from edgefrac.cli import main
 from edgefrac.errors import ImageError, OutputError
-from edgefrac.shortage import require_memory
+from edgefrac.shortage import is_memory, require_memory
 from tests.cli.test_main import _fail_with
 
 REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was, after tests in which a command ends for want of memory."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 
 def _said(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
@@ -67,6 +73,24 @@ def test_space_that_runs_out_where_nobody_looked(
     assert main.main(["doctor"]) == 2
     said, hint = _said(capsys)
     assert said == "error: scratch.bin: cannot be written (No space left on device)" and "free some space" in hint
+
+
+def test_a_full_disk_without_a_place_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+    _fail_with(monkeypatch, none)
+    assert main.main(["doctor"]) == 2
+    said, hint = _said(capsys)
+    assert said == "error: temporary files cannot be written anywhere" and "TMPDIR" in hint
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_extension_that_fails_without_a_word(limited: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a limit of memory it is that; without one it is a fault to report."""
+    limit = 1 << 40 if limited else resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, resource.RLIM_INFINITY))
+    assert is_memory(SystemError("error return without exception set")) == limited
 
 
 @pytest.mark.parametrize(

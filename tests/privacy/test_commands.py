@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ pytest.importorskip("torch")
 from edgefrac.imaging import burned_in
 from edgefrac.imaging.dicom import facts
 from edgefrac.imaging.radiograph import Radiograph
-from edgefrac.prediction import load, predict_file
+from edgefrac.imaging.read import read_radiograph
+from edgefrac.prediction import load, predict_read
 from tests.privacy.search import contents, leaks
 from tests.privacy.walk import HEAVY, QUICK, SLOWEST, Step, prepare, walk
 
@@ -77,7 +79,9 @@ def test_a_leak_is_found(workplace: Path, tiny_tflite: Path, monkeypatch: pytest
 
     def said() -> dict[str, bytes]:
         # in this process, where a reader can be made to leak
-        return {"row": json.dumps(predict_file(session, workplace / "singles" / "everywhere.dcm")).encode()}
+        path = workplace / "singles" / "everywhere.dcm"
+        row, _ = predict_read(session, str(path), partial(read_radiograph, path))
+        return {"row": json.dumps(row).encode()}
 
     secrets = prepare(workplace, tiny_tflite.read_bytes())
     session = load(tiny_tflite)

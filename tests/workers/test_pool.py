@@ -78,6 +78,18 @@ def test_an_item_that_wants_too_much_memory_is_lost_and_its_process_goes_on() ->
     assert answers == {0: 10, 1: Lost("it needs more than 100 MB of memory"), 2: 20}
 
 
+def test_where_memory_is_short_for_all_that_is_what_is_said() -> None:
+    """And not that the item needs more than it may have by the pool's limits."""
+    code = (
+        "import resource; from edgefrac.workers.pool import Pool; from tests.workers.jobs import Greedy\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (400 << 20,) * 2)\n"
+        "print(dict(Pool(1).run(Greedy(), [10, 500, 20])))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    reason = "it needs more memory than this process and those that it starts may have"
+    assert done.stdout.strip() == str({0: 10, 1: Lost(reason), 2: 20})
+
+
 @pytest.mark.parametrize("how", ["form", "pickle", "length", "depth", "blobs", "unasked", "error"])
 def test_a_process_that_was_taken_over_is_not_believed(how: str) -> None:
     answers = dict(Pool(1, Limits(seconds=5.0)).run(Lying(how), [1]))
