@@ -40,7 +40,7 @@ def test_the_reading_room(strike: Strike, tiny_tflite: Path, tmp_path: Path) -> 
     assert [outcome.faults for outcome in outcomes] == [(), ()]
     scarce, enough = outcomes
     assert enough.status == 0 and enough.said in ("ready", "13 acknowledged")
-    assert scarce.status == 1 or "connection broken" in scarce.said
+    assert "not enough memory for edgefrac serve" in scarce.said or "connection broken" in scarce.said
 
 
 @pytest.mark.slow
