@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 _MEMORY = (24, 3000)
 """MiB: from less than Python needs to start, to more than any command takes."""
-_LIBRARIES = ("memory allocation of ", "std::bad_alloc", "thread-local data: ABORT", "LLVM ERROR: ")
-"""Last words of libraries in Rust and C++, of the C library and of LLVM, which end the process themselves."""
+_LIBRARIES = ("OpenBLAS error", "memory allocation of ", "std::bad_alloc", "thread-local data: ABORT", "LLVM ERROR: ")
+"""Last words of OpenBLAS, of libraries in Rust and C++, of the C library and of LLVM, which end the process."""
 
 
 @dataclass(frozen=True)
