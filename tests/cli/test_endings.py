@@ -181,5 +181,6 @@ def test_a_limit_under_which_openblas_would_ask_for_ever(threads: int, mebibytes
 @pytest.mark.parametrize("threads", ["1", "3", "many", ""])
 def test_without_a_limit_nothing_is_asked(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     monkeypatch.setattr(mmap, "mmap", None)
     require_memory()
