@@ -27,6 +27,7 @@ from benchmarks.fuzzing.limits import ENDED_ABOVE_MEGABYTES, ENDED_AFTER_SECONDS
 from benchmarks.fuzzing.reader import Reader
 from benchmarks.fuzzing.readers import READERS
 from edgefrac.errors import EdgeFracError
+from edgefrac.workers.limits import data_bytes
 
 _LOOK_EVERY = 0.02  # seconds
 _PAGE_KB = resource.getpagesize() >> 10
@@ -139,7 +140,8 @@ def _measured(
 
 def _limit_memory() -> None:
     """As the product's own child does: so much more than there is now."""
-    used = int(Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]) << 10
+    used = data_bytes()
+    assert used is not None, "memory is limited where Linux's /proc tells what is used"
     limit = used + (MEGABYTES << 20)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 

@@ -1,4 +1,4 @@
-"""DICOM images to send: radiographs or phantoms at a detector's size, each with identifiers of its own."""
+"""Images to send: as DICOM radiographs or phantoms of a detector's size, each its own identifiers; as PNG noise."""
 
 from __future__ import annotations
 
@@ -79,4 +79,15 @@ def files(folder: Path, source: str, count: int, longer_side: int) -> list[tuple
         path = folder / f"{number:05d}.dcm"
         path.write_bytes(data)
         found.append((uid, path))
+    return found
+
+
+def pngs(count: int, side: int) -> list[bytes]:
+    """So many square PNG images of noise, no two the same."""
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(count):
+        written = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (side, side), dtype=np.uint8)).save(written, "PNG")
+        found.append(written.getvalue())
     return found

@@ -21,7 +21,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.reading_room.images import files
+from benchmarks.reading_room.images import files, pngs
 from benchmarks.reading_room.pacs import TITLE, Pacs, Sender
 from benchmarks.reading_room.room import Room, free_port
 
@@ -93,7 +93,7 @@ def main() -> None:
         pacs = Pacs(port)
         room = Room(given.bundle, folder / "state", "--send", f"dicom://{TITLE}@127.0.0.1:{port}")
         room.start()
-        load = _Load(room, sent, _rasters(given.kills * 100))
+        load = _Load(room, sent, pngs(given.kills * 100, 64))
         try:
             for number in range(given.kills):
                 time.sleep(chance.uniform(0.2, 3.0))
@@ -110,22 +110,6 @@ def main() -> None:
             pacs.close()
         print()
         _judge(folder / "state" / "worklist.sqlite", load, pacs)
-
-
-def _rasters(count: int) -> list[bytes]:
-    """So many small PNG images, no two the same."""
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    rng = np.random.default_rng(3)
-    found = []
-    for _ in range(count):
-        written = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (64, 64), dtype=np.uint8)).save(written, "PNG")
-        found.append(written.getvalue())
-    return found
 
 
 def _judge(database: Path, load: _Load, pacs: Pacs) -> None:

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-_MEMORY = (24, 3000)
-"""MiB: from less than Python needs to start, to more than any command takes."""
+MEBIBYTES = (24, 3000)
+"""From less than Python needs to start, to more than any command takes."""
 _LIBRARIES = ("OpenBLAS error", "memory allocation of ", "std::bad_alloc", "thread-local data: ABORT", "LLVM ERROR: ")
 """Last words of OpenBLAS, of libraries in Rust and C++, of the C library and of LLVM, which end the process."""
 
@@ -45,7 +45,7 @@ def little_memory(mebibytes: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
 
 
-def sizes(steps: int) -> Iterator[int]:
-    """So many sizes of memory in MiB, each by the same factor larger."""
-    low, high = _MEMORY
+def sizes(bounds: tuple[int, int], steps: int) -> Iterator[int]:
+    """So many sizes of memory from the lower bound to the upper, each by the same factor larger."""
+    low, high = bounds
     return (int(low * (high / low) ** (step / max(1, steps - 1))) for step in range(steps))

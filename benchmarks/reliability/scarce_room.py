@@ -7,7 +7,6 @@ acknowledged is answered, by the same process or, where that had to end, by the 
 
 from __future__ import annotations
 
-import io
 import json
 import resource
 import time
@@ -18,12 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
+from benchmarks.reading_room.images import pngs
 from benchmarks.reading_room.room import Room
-from benchmarks.reliability.outcome import Outcome, little_memory, misspoken, sizes
+from benchmarks.reliability.outcome import MEBIBYTES, Outcome, little_memory, misspoken, sizes
 from benchmarks.reliability.toy import environment
+from edgefrac.workers.limits import data_bytes
 
 _IMAGES = 12
 _SIDE = 512  # pixels
@@ -41,9 +39,9 @@ class _Sent:
     answers: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
-    def send(self, room: Room, number: int) -> None:
+    def send(self, room: Room, image: bytes) -> None:
         """One image, that is like no other."""
-        request = urllib.request.Request(f"{room.address}/v1/worklist", _png(number), {"Content-Type": "image/png"})
+        request = urllib.request.Request(f"{room.address}/v1/worklist", image, {"Content-Type": "image/png"})
         try:
             with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
                 self.acknowledged += [one["id"] for one in json.load(response)]
@@ -60,7 +58,7 @@ class _Sent:
 
 def from_the_start(model: Path, work: Path, steps: int) -> Iterator[Outcome]:
     """Started with little memory."""
-    for size in sizes(steps):
+    for size in sizes(MEBIBYTES, steps):
         room = Room(model, work / f"start-{size}")
         try:
             room.start(limit=little_memory(size), environment=environment())
@@ -78,30 +76,29 @@ def from_the_start(model: Path, work: Path, steps: int) -> Iterator[Outcome]:
 
 def while_images_come(model: Path, work: Path, steps: int) -> Iterator[Outcome]:
     """Started with enough, of which some is taken away."""
-    low, high = _KIBIBYTES
-    for step in range(steps):
-        more = int(low * (high / low) ** (step / max(1, steps - 1)))
+    *images, last = pngs(_IMAGES + 1, _SIDE)
+    for more in sizes(_KIBIBYTES, steps):
         room = Room(model, work / f"room-{more}")
         room.start(environment=environment())
         assert room.process
         sent = _Sent()
         _limit(room, more << 10)
-        for number in range(_IMAGES):
-            sent.send(room, number)
+        for image in images:
+            sent.send(room, image)
         ended = room.process.poll()
         if ended is None:
             _limit(room, None)
         else:
             sent.answers[f"ended ({ended}) and started again"] += 1
             room.start(environment=environment())
-        faults = [*sent.faults, *_afterwards(room, sent)]
+        faults = [*sent.faults, *_afterwards(room, sent, last)]
         said = ", ".join(f"{times} {what}" for what, times in sorted(sent.answers.items()))
         yield Outcome("serve", f"{more} KiB more than at rest", room.process.returncode, said, tuple(faults))
 
 
-def _afterwards(room: Room, sent: _Sent) -> Iterator[str]:
+def _afterwards(room: Room, sent: _Sent, image: bytes) -> Iterator[str]:
     """There is memory again: what is not as it should be."""
-    sent.send(room, _IMAGES)
+    sent.send(room, image)
     try:
         room.wait_until_read(_PATIENCE)
         for id_ in sent.acknowledged:
@@ -124,12 +121,7 @@ def _limit(room: Room, more: int | None) -> None:
     assert room.process
     limit = resource.RLIM_INFINITY
     if more is not None:
-        status = Path(f"/proc/{room.process.pid}/status").read_text()
-        limit = (int(status.split("VmData:")[1].split()[0]) << 10) + more
+        used = data_bytes(room.process.pid)
+        assert used is not None
+        limit = used + more
     resource.prlimit(room.process.pid, resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
-
-
-def _png(number: int) -> bytes:
-    pixels = np.random.default_rng(number).integers(0, 256, (_SIDE, _SIDE), np.uint8)
-    Image.fromarray(pixels).save(packed := io.BytesIO(), "PNG")
-    return packed.getvalue()

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from benchmarks.reliability.folders import broken, digests, unfinished
 from benchmarks.reliability.killing import run
-from benchmarks.reliability.outcome import Outcome, little_memory, misspoken, sizes
+from benchmarks.reliability.outcome import MEBIBYTES, Outcome, little_memory, misspoken, sizes
 from benchmarks.reliability.preparing import prepare
 from benchmarks.reliability.scarce_room import from_the_start, while_images_come
 from benchmarks.reliability.toy import BUNDLE, GATED, IMAGE, RELEASE, edgefrac, environment
@@ -112,7 +112,7 @@ def strike(command: str, work: Path, steps: int) -> Iterator[Outcome]:
             run(edgefrac(*COMMANDS[command]), work)
         size = int(1.1 * largest * step / max(1, steps - 1))
         yield under(f"disk full after {size} bytes", full_disk(size), command, work, ())
-    for size in sizes(steps):
+    for size in sizes(MEBIBYTES, steps):
         yield under(f"{size} MiB of memory", little_memory(size), command, work, ())
 
 

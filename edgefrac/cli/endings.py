@@ -74,13 +74,10 @@ def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError |
         hints = [*hints, "end other programs, or take a machine with more memory", go_on(arguments)]
         return EdgeFracError(f"not enough memory for edgefrac {_name(arguments)}", hint="; ".join(filter(None, hints)))
     if isinstance(error, OutputError) and _name(arguments) != "serve":  # whose errors of this kind come at its start
-        hint = "; then ".join(filter(None, (error.hint, go_on(arguments))))
-        return OutputError(error.message, hint=hint)
+        return _no_space(error.message, error.hint, arguments)
     if isinstance(error, FileNotFoundError) and "usable temporary directory" in str(error):
-        hint = "; then ".join(
-            filter(None, ("free some space, or name a folder that has some by TMPDIR", go_on(arguments)))
-        )
-        return OutputError("temporary files cannot be written anywhere", hint=hint)
+        hint = "free some space, or name a folder that has some by TMPDIR"
+        return _no_space("temporary files cannot be written anywhere", hint, arguments)
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         from pathlib import Path
 
@@ -90,6 +87,10 @@ def want_of_means(error: Exception, arguments: Sequence[str]) -> EdgeFracError |
         where = Path(error.filename if isinstance(error.filename, str) else unnamed)
         return want_of_means(durable.refused(where, error), arguments)
     return None
+
+
+def _no_space(message: str, hint: str, arguments: Sequence[str]) -> OutputError:
+    return OutputError(message, hint="; then ".join(filter(None, (hint, go_on(arguments)))))
 
 
 def _name(arguments: Sequence[str]) -> str:

@@ -122,11 +122,11 @@ class Readers:
             try:
                 reply = _ask(child, job)
             except EdgeFracError as error:
-                if child.closed:
+                if lost := child.closed:
                     self.replaced += 1
                     self._lost.add(threading.current_thread().name)
                 job.reply.set_exception(error)
-                if child.closed:
+                if lost:
                     child = self._replacement()
             else:
                 job.reply.set_result(reply)

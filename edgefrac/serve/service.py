@@ -201,12 +201,13 @@ class ReadingRoom:
 
     def _unsettled(self, item: Item, error: Exception) -> None:
         """An answer that was not kept: because of the disk or memory, or by a fault of ours."""
+        if isinstance(error, OutputError | BusyError) or is_memory(error):
+            self._later(item.id, error)
+            return
+        # its message may be of the image's making
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
         try:
-            if isinstance(error, OutputError | BusyError) or is_memory(error):
-                raise error
-            # its message may be of the image's making
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("image %s: internal error: %s\n%s", item.id, type(error).__name__, where)
             self._refuse(item, _OUR_FAULT)
         except Exception as again:
             self._later(item.id, again)

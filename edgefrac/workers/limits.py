@@ -61,7 +61,7 @@ class Held:
 
     def _allow(self, megabytes: int) -> None:
         """Let the process allocate so much more than it has now."""
-        used = _data_bytes()
+        used = data_bytes()
         if used is not None:
             wanted, (soft, hard) = used + (megabytes << 20), self._inherited
             self.own = _least(wanted, soft) == wanted
@@ -77,10 +77,10 @@ def _least(wanted: int, inherited: int) -> int:
     return wanted if inherited == resource.RLIM_INFINITY else min(wanted, inherited)
 
 
-def _data_bytes() -> int | None:
-    """What RLIMIT_DATA counts; None where the kernel does not tell."""
+def data_bytes(pid: int | None = None) -> int | None:
+    """What RLIMIT_DATA counts of a process, by default this one; None where the kernel does not tell."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmData")), None)

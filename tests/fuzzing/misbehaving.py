@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from unittest import mock
 
 from benchmarks.fuzzing import child, inputs
 from benchmarks.fuzzing.ledger import Ledger, Tally
@@ -46,14 +47,16 @@ FAKE = Reader("fake", misbehave, lambda: MISBEHAVIOUR)
 
 def main(first: int, stop: int, folder: Path) -> None:
     """Fork a worker as ``benchmarks.fuzzing.child`` does, and watch it."""
-    inputs.seeds = lambda _: MISBEHAVIOUR  # type: ignore[assignment]
-    child.ENDED_AFTER_SECONDS = 2.0  # type: ignore[attr-defined]
     ledger = Ledger(folder / "ledger")
     ledger.write(Tally(number=first - 1))
-    if (worker := os.fork()) == 0:
-        child._work(FAKE, 1, range(first, stop), ledger, os.fdopen(os.dup(1), "w", buffering=1))
-        os._exit(0)
-    how = child._watch(worker, ledger)
+    with (
+        mock.patch.object(inputs, "seeds", lambda _: MISBEHAVIOUR),
+        mock.patch.object(child, "ENDED_AFTER_SECONDS", 2.0),
+    ):
+        if (worker := os.fork()) == 0:
+            child._work(FAKE, 1, range(first, stop), ledger, os.fdopen(os.dup(1), "w", buffering=1))
+            os._exit(0)
+        how = child._watch(worker, ledger)
     print(json.dumps({"how": how, "tally": asdict(ledger.read())}))
 
 

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 _SERIES = 8000
 
 
-def secondary_capture(
-    envelope: Envelope, picture: NDArray[np.uint8], origin: Origin, identifying: str | None = None
-) -> bytes:
+def secondary_capture(envelope: Envelope, picture: NDArray[np.uint8], origin: Origin, identifying: str | None) -> bytes:
     """``picture``, the overlay as uint8 [H, W, 3] with its caption burned in, as a DICOM file of the envelope's study.
 
     EdgeFrac's caption names nobody, but a source's own annotation is still in the picture. Of that it says what the
